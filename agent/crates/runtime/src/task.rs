@@ -1,0 +1,107 @@
+//! A task that belongs to somebody: it ends when its owner lets go of it.
+//!
+//! For work inside a part. Parts themselves are units of the [`crate::Supervisor`].
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
+
+/// How a task ended without a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// It was aborted.
+    #[error("the task was aborted")]
+    Aborted,
+    /// It panicked; the text is for the log only.
+    #[error("the task panicked: {0}")]
+    Panicked(String),
+}
+
+impl From<tokio::task::JoinError> for Ended {
+    fn from(error: tokio::task::JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => Self::Panicked(panic_text(panic.as_ref())),
+            Err(_) => Self::Aborted,
+        }
+    }
+}
+
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no text".to_owned())
+}
+
+/// A running task: awaiting it gives its value, dropping it aborts it.
+#[derive(Debug)]
+#[must_use = "dropping a task aborts it"]
+pub struct Task<T>(JoinHandle<T>);
+
+impl<T> Task<T> {
+    /// Aborts it at its next await.
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, Ended>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(Ended::from)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts a task.
+///
+/// # Panics
+/// Outside a tokio runtime.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the handle that is returned sees it end"
+)]
+pub fn spawn<F>(work: F) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Task(tokio::spawn(work))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn a_dropped_task_ends() {
+        let (alive, gone) = oneshot::channel::<()>();
+        let task = spawn(async move {
+            std::future::pending::<()>().await;
+            drop(alive);
+        });
+        drop(task);
+        assert!(gone.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_value() {
+        let task = spawn(async { panic!("boom {}", 1) });
+        assert_eq!(task.await, Err(Ended::Panicked("boom 1".to_owned())));
+    }
+}
