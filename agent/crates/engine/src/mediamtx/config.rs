@@ -1,0 +1,264 @@
+//! MediaMTX's configuration, generated: everything on loopback, everything not needed switched off.
+//!
+//! Owns field names and addresses. Paths are never in the file: they carry passwords and stream keys,
+//! so they are given through the API and stay in memory.
+
+use data_encoding::HEXLOWER;
+use model::Secret;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+/// The ports of one MediaMTX, all on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// RTSP over TCP.
+    pub rtsp: u16,
+    /// RTMP.
+    pub rtmp: u16,
+    /// HLS over HTTP.
+    pub hls: u16,
+    /// WHEP and WHIP over HTTP.
+    pub webrtc: u16,
+    /// WebRTC's media, UDP and TCP.
+    pub webrtc_media: u16,
+    /// The control API.
+    pub api: u16,
+}
+
+impl Default for Ports {
+    /// The usual ones: 8554, 1935, 8888, 8889, 8189, 9997.
+    fn default() -> Self {
+        Self {
+            rtsp: 8554,
+            rtmp: 1935,
+            hls: 8888,
+            webrtc: 8889,
+            webrtc_media: 8189,
+            api: 9997,
+        }
+    }
+}
+
+impl Ports {
+    /// Six ports that are free now, for tests and demos beside another MediaMTX.
+    ///
+    /// # Errors
+    /// When the machine has none left.
+    pub fn free() -> std::io::Result<Self> {
+        // All are held until the last is chosen, so that they differ.
+        let tcp: Vec<TcpListener> = (0..5)
+            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .collect::<Result<_, _>>()?;
+        let mut ports = tcp
+            .iter()
+            .map(|held| held.local_addr().map(|at| at.port()))
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter();
+        let mut next = || ports.next().ok_or(std::io::ErrorKind::AddrNotAvailable);
+        Ok(Self {
+            rtsp: next()?,
+            rtmp: next()?,
+            hls: next()?,
+            webrtc: next()?,
+            api: next()?,
+            webrtc_media: both()?,
+        })
+    }
+
+    /// Each with the name of its use.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u16); 6] {
+        [
+            ("RTSP", self.rtsp),
+            ("RTMP", self.rtmp),
+            ("HLS", self.hls),
+            ("WebRTC", self.webrtc),
+            ("WebRTC media", self.webrtc_media),
+            ("control API", self.api),
+        ]
+    }
+
+    /// The first that somebody else is using, with the name of its use.
+    pub(super) fn taken(&self) -> Option<(&'static str, u16)> {
+        let tcp = self
+            .named()
+            .into_iter()
+            .find(|(_, port)| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err());
+        tcp.or_else(|| {
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, self.webrtc_media))
+                .is_err()
+                .then_some(("WebRTC media", self.webrtc_media))
+        })
+    }
+}
+
+/// A port that is free over UDP and over TCP.
+fn both() -> std::io::Result<u16> {
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    for _ in 0..16 {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = udp.local_addr()?.port();
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Where a MediaMTX answers, ours or somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// RTSP, e.g. `127.0.0.1:8554`.
+    pub rtsp: SocketAddr,
+    /// RTMP.
+    pub rtmp: SocketAddr,
+    /// HLS.
+    pub hls: SocketAddr,
+    /// WHEP and WHIP.
+    pub webrtc: SocketAddr,
+    /// The control API.
+    pub api: SocketAddr,
+}
+
+impl From<Ports> for Addresses {
+    fn from(ports: Ports) -> Self {
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            rtsp: at(ports.rtsp),
+            rtmp: at(ports.rtmp),
+            hls: at(ports.hls),
+            webrtc: at(ports.webrtc),
+            api: at(ports.api),
+        }
+    }
+}
+
+/// Who may use MediaMTX's control API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// The random source of the machine failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the machine has no randomness to give")]
+pub struct NoRandomness;
+
+impl Credentials {
+    /// Fresh ones, good for this run of the agent: 32 random bytes.
+    ///
+    /// # Errors
+    /// When the system's random source fails.
+    pub fn fresh() -> Result<Self, NoRandomness> {
+        let mut bytes = [0_u8; 32];
+        SystemRandom::new()
+            .fill(&mut bytes)
+            .map_err(|_| NoRandomness)?;
+        Ok(Self {
+            user: "agent".to_owned(),
+            password: Secret::new(HEXLOWER.encode(&bytes)),
+        })
+    }
+}
+
+/// The configuration as JSON, which MediaMTX reads as the YAML that it is. `gate` is the agent's
+/// address that answers who may publish and read.
+///
+/// HLS has seven segments (the least that low latency allows), each as long as the program's two
+/// seconds from key frame to key frame, in parts of 200 ms. MoQ is off: it would listen on every
+/// interface and write keys into the working directory.
+pub(super) fn document(ports: &Ports, gate: &str) -> Value {
+    let at = |port: u16| format!("127.0.0.1:{port}");
+    json!({
+        "logLevel": "info",
+        "logDestinations": ["stdout"],
+        "readTimeout": "10s",
+        "writeTimeout": "10s",
+        "writeQueueSize": 1024,
+        "authMethod": "http",
+        "authHTTPAddress": gate,
+        "authHTTPExclude": [],
+        "api": true,
+        "apiAddress": at(ports.api),
+        "apiAllowOrigins": [],
+        "metrics": false,
+        "pprof": false,
+        "playback": false,
+        "rtsp": true,
+        "rtspTransports": ["tcp"],
+        "rtspEncryption": "no",
+        "rtspAddress": at(ports.rtsp),
+        "rtmp": true,
+        "rtmpEncryption": "no",
+        "rtmpAddress": at(ports.rtmp),
+        "hls": true,
+        "hlsAddress": at(ports.hls),
+        "hlsAllowOrigins": [],
+        "hlsAlwaysRemux": false,
+        "hlsVariant": "lowLatency",
+        "hlsSegmentCount": 7,
+        "hlsSegmentDuration": "2s",
+        "hlsPartDuration": "200ms",
+        "hlsSegmentMaxSize": "50M",
+        "hlsMuxerCloseAfter": "60s",
+        "webrtc": true,
+        "webrtcAddress": at(ports.webrtc),
+        "webrtcAllowOrigins": [],
+        "webrtcLocalUDPAddress": at(ports.webrtc_media),
+        "webrtcLocalTCPAddress": at(ports.webrtc_media),
+        "webrtcIPsFromInterfaces": false,
+        "webrtcAdditionalHosts": ["127.0.0.1"],
+        "webrtcICEServers2": [],
+        "srt": false,
+        "moq": false,
+        "paths": {},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_on_loopback() {
+        let document = document(&Ports::default(), "http://127.0.0.1:1/gate");
+        let fields = document.as_object().unwrap();
+        let mut addresses = 0;
+        for (name, value) in fields {
+            if name.ends_with("Address") {
+                addresses += 1;
+                let value = value.as_str().unwrap();
+                assert!(value.contains("127.0.0.1:"), "{name} = {value}");
+            }
+        }
+        assert_eq!(addresses, 8);
+        for off in ["moq", "srt", "metrics", "pprof", "playback"] {
+            assert_eq!(fields[off], false, "{off}");
+        }
+    }
+
+    #[test]
+    fn free_ports_are_free_and_all_different() {
+        let ports = Ports::free().unwrap();
+        let mut all: Vec<u16> = ports.named().iter().map(|(_, port)| *port).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 6);
+        assert_eq!(ports.taken(), None);
+        let _held = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.hls)).unwrap();
+        assert_eq!(ports.taken(), Some(("HLS", ports.hls)));
+    }
+
+    #[test]
+    fn credentials_are_long_and_never_the_same() {
+        let (a, b) = (Credentials::fresh().unwrap(), Credentials::fresh().unwrap());
+        assert_eq!(a.password.expose().len(), 64);
+        assert_ne!(a, b);
+        assert!(!format!("{a:?}").contains(a.password.expose()));
+    }
+}

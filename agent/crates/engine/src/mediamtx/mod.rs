@@ -1,0 +1,25 @@
+//! The media server: MediaMTX, started and kept by us, or somebody else's that we are given.
+//!
+//! Owns its process, its generated configuration, the wanted paths and the picture of what it does.
+//! Never decides what is wanted, and never serves the gate's HTTP endpoint itself: the agent does, and
+//! asks [`gate::permit`]. Neighbours: `process` starts it, the agent's modules want paths of it.
+//!
+//! MediaMTX plays two roles, named apart so that they can become two processes: ingest and preview
+//! (`cam/…`, `preview…`, `program_rtc`), and program and egress (`program…`, `out/…`).
+
+mod api;
+mod config;
+pub mod gate;
+mod health;
+mod log;
+mod path;
+mod probe;
+mod reconcile;
+mod server;
+
+pub use api::{ApiError, Forwarding, PathState, Track, VideoTrack};
+pub use config::{Addresses, Credentials, Ports};
+pub use health::{Health, Snapshot};
+pub use path::{PathName, PathNameError, PathSource, PathSpec, camera_url};
+pub use probe::{Probe, ProbeError};
+pub use server::{Choice, MediaMtx, PathError, Server, StartError};
