@@ -1,0 +1,132 @@
+//! Pictures and pieces of sound on their way from a decoder to the mixer.
+
+use model::Size;
+use std::sync::Arc;
+
+/// One decoded picture: 8-bit 4:2:0, BT.709, limited range, planes without padding.
+#[derive(Debug)]
+pub struct FrameBuf {
+    /// Its size; always the program's.
+    pub size: Size,
+    /// Presentation time in the source's own time, nanoseconds.
+    pub pts_ns: i64,
+    /// When its last byte was read, [`runtime::SystemClock`] nanoseconds.
+    pub arrived_ns: i64,
+    /// [`Size::yuv420_bytes`] bytes.
+    pub data: Vec<u8>,
+}
+
+impl FrameBuf {
+    /// A black picture. The memory is only taken from the system once it is written to.
+    #[must_use]
+    pub fn black(size: Size) -> Self {
+        let mut data = vec![0; size.yuv420_bytes()];
+        let (luma, chroma) = data.split_at_mut(size.luma_bytes());
+        luma.fill(16);
+        chroma.fill(128);
+        Self {
+            size,
+            pts_ns: 0,
+            arrived_ns: 0,
+            data,
+        }
+    }
+
+    /// A picture whose content is yet to be written.
+    #[must_use]
+    pub(crate) fn blank(size: Size) -> Self {
+        Self {
+            size,
+            pts_ns: 0,
+            arrived_ns: 0,
+            data: vec![0; size.yuv420_bytes()],
+        }
+    }
+}
+
+/// Most stereo pairs in one piece of sound.
+pub(crate) const PIECE: usize = 1024;
+
+/// A piece of sound: at most [`PIECE`] stereo pairs of 48 kHz.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoundPiece {
+    pub(crate) pts_ns: i64,
+    pub(crate) arrived_ns: i64,
+    /// Which run of the decoder it comes from.
+    pub(crate) run: u32,
+    pub(crate) pairs: usize,
+    pub(crate) samples: [i16; 2 * PIECE],
+}
+
+impl SoundPiece {
+    pub(crate) fn samples(&self) -> &[i16] {
+        self.samples.get(..2 * self.pairs).unwrap_or(&self.samples)
+    }
+}
+
+/// A picture in a queue, with the run of the decoder that it comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) frame: Arc<FrameBuf>,
+    /// Times of different runs do not compare.
+    pub(crate) run: u32,
+}
+
+/// The buffers of one reader: each is used again as soon as nobody else holds it.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    size: Size,
+    most: usize,
+    frames: Vec<Arc<FrameBuf>>,
+}
+
+impl Pool {
+    pub(crate) const fn new(size: Size, most: usize) -> Self {
+        Self {
+            size,
+            most,
+            frames: Vec::new(),
+        }
+    }
+
+    /// The index of a buffer that nobody else holds; `None` when all `most` are in use.
+    pub(crate) fn free(&mut self) -> Option<usize> {
+        let held = |f: &mut Arc<FrameBuf>| Arc::get_mut(f).is_some();
+        if let Some(index) = self.frames.iter_mut().position(held) {
+            return Some(index);
+        }
+        (self.frames.len() < self.most).then(|| {
+            self.frames.push(Arc::new(FrameBuf::blank(self.size)));
+            self.frames.len() - 1
+        })
+    }
+
+    /// The buffer at an index, to be written.
+    pub(crate) fn write(&mut self, index: usize) -> Option<&mut FrameBuf> {
+        self.frames.get_mut(index).and_then(Arc::get_mut)
+    }
+
+    /// The buffer at an index, to be shown.
+    pub(crate) fn share(&self, index: usize) -> Option<Arc<FrameBuf>> {
+        self.frames.get(index).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_only_when_nobody_holds_it() {
+        let mut pool = Pool::new(Size::new(16, 16).unwrap(), 2);
+        let first = pool.free().unwrap();
+        let held = pool.share(first).unwrap();
+        let second = pool.free().unwrap();
+        assert_ne!(first, second);
+        let also_held = pool.share(second).unwrap();
+        assert_eq!(pool.free(), None);
+        drop(held);
+        assert_eq!(pool.free(), Some(first));
+        drop(also_held);
+    }
+}
