@@ -1,1 +1,8 @@
-//! placeholder
+//! The agent as a library: everything but the process's own start.
+//!
+//! Owns the joints between the parts: settings, commands, the local API, the running show. The parts
+//! themselves live in `crates/`. `main` and `wiring` build them and hand them to the supervisor.
+
+pub mod config;
+pub mod show;
+pub mod modules;

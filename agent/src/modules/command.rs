@@ -1,0 +1,330 @@
+//! Everything anyone can ask of the agent, and everything it answers.
+//!
+//! Owns the one [`Command`] enum that Studio, the operator's page and timeline cues all send, and the
+//! one [`Reply`] enum. Carries values only: how they are authenticated or coded belongs to the callers.
+
+use super::view::{
+    AssetView, CameraDraft, CameraPatch, CameraTestView, CameraView, DestinationDraft,
+    DestinationPatch, DestinationView, Done, EmergencyStatusView, ExecutionList, ExecutionStart,
+    ExecutionView, GoLive, GoLiveView, KillView, OverlayView, PlaybackView, PresetView,
+    PreviewHealthView, PreviewStart, PreviewStartedView, PreviewStatusView, PreviewStoppedView,
+    ProfileView, SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest, TimelineSummary,
+    TimelineView, ValidationView,
+};
+use crate::show::OverlayEdit;
+use model::{CameraId, CueId, DestinationId, StreamId, TimelineId};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody at the device's own page or API.
+    Operator,
+}
+
+impl Origin {
+    /// The word for logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Everything that can be asked.
+#[derive(Debug)]
+pub enum Command {
+    /// About the preview and going live.
+    Preview(PreviewCommand),
+    /// About cameras.
+    Camera(CameraCommand),
+    /// About destinations.
+    Destination(DestinationCommand),
+    /// About saved timelines.
+    Timeline(TimelineCommand),
+    /// About the timeline that runs.
+    Execution(ExecutionCommand),
+    /// About graphics on air.
+    Overlay(OverlayCommand),
+    /// About cameras that are sent straight to a destination.
+    Stream(StreamCommand),
+    /// Stop everything.
+    Emergency(EmergencyCommand),
+    /// About what the agent offers.
+    Catalogue(CatalogueCommand),
+}
+
+/// About the preview and going live.
+#[derive(Debug)]
+pub enum PreviewCommand {
+    /// Start the program of a timeline.
+    Start(PreviewStart),
+    /// Stop the program.
+    Stop,
+    /// Send the program to destinations.
+    GoLive(GoLive),
+    /// Change which destinations take the live program.
+    SetDestinations(SetDestinations),
+    /// What runs.
+    Status,
+    /// How the media server is.
+    Health,
+    /// Where the timeline is.
+    Position,
+}
+
+/// About cameras.
+#[derive(Debug)]
+pub enum CameraCommand {
+    /// All of them.
+    List,
+    /// Add one.
+    Create(CameraDraft),
+    /// One of them.
+    Get(CameraId),
+    /// Change one.
+    Update(CameraId, CameraPatch),
+    /// Remove one.
+    Delete(CameraId),
+    /// Try the connection of a saved one.
+    Test(CameraId),
+    /// Try a connection before it is saved.
+    TestConnection(CameraDraft),
+    /// Put one on program by hand.
+    ToProgram(CameraId, TakeRequest),
+}
+
+/// About destinations.
+#[derive(Debug)]
+pub enum DestinationCommand {
+    /// All of them.
+    List,
+    /// What is known of the platforms.
+    Presets,
+    /// Add one.
+    Create(DestinationDraft),
+    /// One of them.
+    Get(DestinationId),
+    /// Change one.
+    Update(DestinationId, DestinationPatch),
+    /// Remove one.
+    Delete(DestinationId),
+}
+
+/// About saved timelines.
+#[derive(Debug)]
+pub enum TimelineCommand {
+    /// All of them, in short.
+    List,
+    /// Save a new one; the document as it was sent.
+    Create(Value),
+    /// One of them, whole.
+    Get(TimelineId),
+    /// Replace one.
+    Update(TimelineId, Value),
+    /// Remove one.
+    Delete(TimelineId),
+    /// Check a document without saving it.
+    Validate(Value),
+}
+
+/// About the timeline that runs.
+#[derive(Debug)]
+pub enum ExecutionCommand {
+    /// Run a timeline, with destinations at once where they are given.
+    Start(ExecutionStart),
+    /// Stop it.
+    Stop(TimelineId),
+    /// Hold its clock.
+    Pause,
+    /// Let its clock run.
+    Resume,
+    /// Go to a position in seconds.
+    Seek(f64),
+    /// How one timeline's run is.
+    Status(TimelineId),
+    /// What runs.
+    Active,
+}
+
+/// About graphics on air.
+#[derive(Debug)]
+pub enum OverlayCommand {
+    /// Those on air now.
+    List,
+    /// Change one on air.
+    Edit(CueId, Box<OverlayEdit>),
+}
+
+/// About cameras that are sent straight to a destination.
+#[derive(Debug)]
+pub enum StreamCommand {
+    /// All of them.
+    List,
+    /// Add one.
+    Create(StreamDraft),
+    /// One of them.
+    Get(StreamId),
+    /// Change one that is stopped.
+    Update(StreamId, StreamPatch),
+    /// Remove one.
+    Delete(StreamId),
+    /// Start it.
+    Start(StreamId),
+    /// Stop it.
+    Stop(StreamId),
+}
+
+/// Stop everything.
+#[derive(Debug)]
+pub enum EmergencyCommand {
+    /// End the program and every stream.
+    KillAllStreams,
+    /// What would be ended.
+    Status,
+}
+
+/// About what the agent offers.
+#[derive(Debug)]
+pub enum CatalogueCommand {
+    /// The encoding profiles.
+    Profiles,
+    /// The files in the assets folder.
+    Assets,
+}
+
+impl Command {
+    /// The command's name for logs and metrics, e.g. `camera.create`. Holds no value of it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Preview(c) => match c {
+                PreviewCommand::Start(_) => "preview.start",
+                PreviewCommand::Stop => "preview.stop",
+                PreviewCommand::GoLive(_) => "preview.go_live",
+                PreviewCommand::SetDestinations(_) => "preview.set_destinations",
+                PreviewCommand::Status => "preview.status",
+                PreviewCommand::Health => "preview.health",
+                PreviewCommand::Position => "preview.position",
+            },
+            Self::Camera(c) => match c {
+                CameraCommand::List => "camera.list",
+                CameraCommand::Create(_) => "camera.create",
+                CameraCommand::Get(_) => "camera.get",
+                CameraCommand::Update(..) => "camera.update",
+                CameraCommand::Delete(_) => "camera.delete",
+                CameraCommand::Test(_) => "camera.test",
+                CameraCommand::TestConnection(_) => "camera.test_connection",
+                CameraCommand::ToProgram(..) => "camera.to_program",
+            },
+            Self::Destination(c) => match c {
+                DestinationCommand::List => "destination.list",
+                DestinationCommand::Presets => "destination.presets",
+                DestinationCommand::Create(_) => "destination.create",
+                DestinationCommand::Get(_) => "destination.get",
+                DestinationCommand::Update(..) => "destination.update",
+                DestinationCommand::Delete(_) => "destination.delete",
+            },
+            Self::Timeline(c) => match c {
+                TimelineCommand::List => "timeline.list",
+                TimelineCommand::Create(_) => "timeline.create",
+                TimelineCommand::Get(_) => "timeline.get",
+                TimelineCommand::Update(..) => "timeline.update",
+                TimelineCommand::Delete(_) => "timeline.delete",
+                TimelineCommand::Validate(_) => "timeline.validate",
+            },
+            Self::Execution(c) => match c {
+                ExecutionCommand::Start(_) => "execution.start",
+                ExecutionCommand::Stop(_) => "execution.stop",
+                ExecutionCommand::Pause => "execution.pause",
+                ExecutionCommand::Resume => "execution.resume",
+                ExecutionCommand::Seek(_) => "execution.seek",
+                ExecutionCommand::Status(_) => "execution.status",
+                ExecutionCommand::Active => "execution.active",
+            },
+            Self::Overlay(c) => match c {
+                OverlayCommand::List => "overlay.list",
+                OverlayCommand::Edit(..) => "overlay.edit",
+            },
+            Self::Stream(c) => match c {
+                StreamCommand::List => "stream.list",
+                StreamCommand::Create(_) => "stream.create",
+                StreamCommand::Get(_) => "stream.get",
+                StreamCommand::Update(..) => "stream.update",
+                StreamCommand::Delete(_) => "stream.delete",
+                StreamCommand::Start(_) => "stream.start",
+                StreamCommand::Stop(_) => "stream.stop",
+            },
+            Self::Emergency(c) => match c {
+                EmergencyCommand::KillAllStreams => "emergency.kill_all_streams",
+                EmergencyCommand::Status => "emergency.status",
+            },
+            Self::Catalogue(c) => match c {
+                CatalogueCommand::Profiles => "catalogue.profiles",
+                CatalogueCommand::Assets => "catalogue.assets",
+            },
+        }
+    }
+
+    /// Whether the command only looks. Those that change something are logged.
+    #[must_use]
+    pub const fn only_looks(&self) -> bool {
+        match self {
+            Self::Preview(c) => matches!(
+                c,
+                PreviewCommand::Status | PreviewCommand::Health | PreviewCommand::Position
+            ),
+            Self::Camera(c) => matches!(c, CameraCommand::List | CameraCommand::Get(_)),
+            Self::Destination(c) => matches!(
+                c,
+                DestinationCommand::List | DestinationCommand::Presets | DestinationCommand::Get(_)
+            ),
+            Self::Timeline(c) => matches!(
+                c,
+                TimelineCommand::List | TimelineCommand::Get(_) | TimelineCommand::Validate(_)
+            ),
+            Self::Execution(c) => {
+                matches!(c, ExecutionCommand::Status(_) | ExecutionCommand::Active)
+            }
+            Self::Overlay(c) => matches!(c, OverlayCommand::List),
+            Self::Stream(c) => matches!(c, StreamCommand::List | StreamCommand::Get(_)),
+            Self::Emergency(c) => matches!(c, EmergencyCommand::Status),
+            Self::Catalogue(_) => true,
+        }
+    }
+}
+
+/// Everything that is answered. Written as the value inside, without a tag.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "each variant is the view of its name")]
+pub enum Reply {
+    Done(Done),
+    PreviewStarted(PreviewStartedView),
+    PreviewStopped(PreviewStoppedView),
+    GoneLive(GoLiveView),
+    PreviewStatus(Box<PreviewStatusView>),
+    PreviewHealth(PreviewHealthView),
+    Playback(PlaybackView),
+    Camera(CameraView),
+    Cameras(Vec<CameraView>),
+    CameraTest(CameraTestView),
+    Destination(DestinationView),
+    Destinations(Vec<DestinationView>),
+    Presets(Vec<PresetView>),
+    Timeline(Box<TimelineView>),
+    Timelines(Vec<TimelineSummary>),
+    Validation(ValidationView),
+    Execution(Box<ExecutionView>),
+    Executions(ExecutionList),
+    Overlay(Box<OverlayView>),
+    Overlays(Vec<OverlayView>),
+    Stream(StreamView),
+    Streams(Vec<StreamView>),
+    Killed(KillView),
+    EmergencyStatus(EmergencyStatusView),
+    Profiles(Vec<ProfileView>),
+    Assets(Vec<AssetView>),
+}

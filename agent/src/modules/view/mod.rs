@@ -1,0 +1,47 @@
+//! What callers send and what they are answered, as plain values with their place in the API document.
+//!
+//! Owns shapes only: field names, limits in words, examples, masks. Never checks and never decides:
+//! the modules do. `command` carries these values, `local_api` codes them as JSON.
+
+mod camera;
+mod catalogue;
+mod destination;
+mod execution;
+mod overlay;
+mod preview;
+mod stream;
+mod timeline;
+
+pub use camera::{CameraDraft, CameraPatch, CameraState, CameraTestView, CameraView, TakeRequest};
+pub use catalogue::{AssetView, EmergencyStatusView, KillView, ProfileView};
+pub use destination::{DestinationDraft, DestinationPatch, DestinationView, PresetView};
+pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView, SeekRequest};
+pub use overlay::OverlayView;
+pub use preview::{
+    ActiveStreamView, GoLive, GoLiveView, PlaybackView, PreviewHealthView, PreviewStart,
+    PreviewStartedView, PreviewStatusView, PreviewStoppedView, SetDestinations,
+};
+pub use stream::{StreamDraft, StreamPatch, StreamView};
+pub use timeline::{IssueView, TimelineSummary, TimelineView, ValidationView};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+/// Stands for a secret in every answer; sent back, it means "unchanged".
+pub const MASK: &str = "********";
+
+/// It was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Done {
+    /// What was done, for people.
+    pub message: String,
+}
+
+/// Tells an absent field (`None`) from one that is `null` (`Some(None)`).
+fn present<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(from).map(Some)
+}

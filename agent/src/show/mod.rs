@@ -1,0 +1,16 @@
+//! The running show, seen from outside: a handle to ask with, and a picture of how it is.
+//!
+//! Owns the questions anyone may ask of the show and the shape of its state. The show itself is one
+//! task that answers the questions in order; nobody else holds its state. Asked by `modules`,
+//! watched by `local_api` and `telemetry`.
+
+mod error;
+mod handle;
+mod status;
+
+pub use error::ShowError;
+pub use handle::{Inbox, OverlayEdit, Request, Show, StreamPlan, Take, TakeTransition};
+pub use status::{
+    ActiveOverlay, DestinationState, DestinationStatus, EncoderStatus, InputStatus, Mode, Position,
+    ProgramStatus, ShowStatus, ShownTimeline, StreamState, StreamStatus,
+};

@@ -1,0 +1,233 @@
+//! How the show is, as one value that anyone may copy. Holds no secret and decides nothing.
+
+use model::{CameraId, CueId, DestinationId, Graphic, ProfileName, StreamId, TimelineId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What the program is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Nothing runs.
+    #[default]
+    Idle,
+    /// The program runs and is seen on the device only.
+    Preview,
+    /// The program runs and is sent to destinations.
+    Live,
+}
+
+/// The state of one destination of the running show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationState {
+    /// Not wanted.
+    #[default]
+    Idle,
+    /// Being reached.
+    Connecting,
+    /// Takes the program.
+    Active,
+    /// Lost; waiting for the next try.
+    Retrying,
+    /// Given up for now; tried again each minute.
+    Failed,
+}
+
+/// The state of a camera that is sent straight to a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum StreamState {
+    #[default]
+    Stopped,
+    Starting,
+    Running,
+    Degraded,
+    Restarting,
+    Failed,
+}
+
+/// Everything about the show at one moment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ShowStatus {
+    /// What the program is doing.
+    pub mode: Mode,
+    /// The timeline that runs.
+    pub timeline: Option<ShownTimeline>,
+    /// Whether its clock is held.
+    pub paused: bool,
+    /// Where it is.
+    pub position: Option<Position>,
+    /// Each destination that is wanted.
+    pub destinations: Vec<DestinationStatus>,
+    /// Counters of the program.
+    pub program: Option<ProgramStatus>,
+    /// Each input that is open.
+    pub inputs: Vec<InputStatus>,
+    /// Which encoder was chosen, and why.
+    pub encoder: Option<EncoderStatus>,
+    /// The graphics on air.
+    pub overlays: Vec<ActiveOverlay>,
+    /// Cameras that are sent straight to a destination; those that were never started are missing.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// The timeline that runs.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShownTimeline {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: TimelineId,
+    /// Its name.
+    pub name: String,
+    /// How long one round lasts, in seconds.
+    pub duration_s: f64,
+    /// How many cues its video track has.
+    pub total_cues: usize,
+    /// When it was started, RFC 3339 UTC.
+    pub started_at: String,
+}
+
+/// A place on the timeline's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Position {
+    /// Seconds from the beginning of the round.
+    #[schema(example = 12.4)]
+    pub current_time: f64,
+    /// The video cue that is on program; none before the first.
+    #[schema(value_type = Option<String>)]
+    pub current_cue_id: Option<CueId>,
+    /// Its place among the video cues, from 0.
+    pub current_cue_index: Option<usize>,
+    /// How many rounds are complete.
+    pub loop_count: u64,
+    /// How many video cues there are.
+    pub total_cues: usize,
+    /// When this was read, RFC 3339 UTC.
+    #[schema(example = "2026-11-21T10:00:00Z")]
+    pub updated_at: String,
+}
+
+/// One destination of the running show.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DestinationStatus {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: DestinationId,
+    /// Its name.
+    pub name: String,
+    /// Whether it takes the program.
+    pub state: DestinationState,
+    /// What it took of late, in kilobits a second.
+    pub kbps: u32,
+    /// What it took since it was attached.
+    pub bytes: u64,
+    /// How often in a row it was tried without success.
+    pub retries: u32,
+    /// What it said last; without keys.
+    pub last_error: Option<String>,
+}
+
+/// Counters of the program since it was started.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+pub struct ProgramStatus {
+    /// How long it has run, in seconds.
+    pub uptime_s: u64,
+    /// Frames given to the encoder.
+    pub frames: u64,
+    /// Ticks that came too late, so that the frame before was repeated.
+    pub repeated: u64,
+    /// Frames that the encoder did not take.
+    pub dropped: u64,
+    /// Frames a second over the last seconds.
+    pub fps: f64,
+    /// Bit rate of the program in kilobits a second.
+    pub kbps: u32,
+    /// How often the encoder was started again.
+    pub encoder_restarts: u64,
+    /// The encoder's process id.
+    pub encoder_pid: Option<u32>,
+}
+
+/// One open input.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct InputStatus {
+    /// What it shows: `camera 1`, `media intro.mp4`, `pattern color_bars`.
+    pub name: String,
+    /// The camera, where it is one.
+    #[schema(value_type = Option<String>)]
+    pub camera_id: Option<CameraId>,
+    /// `fresh`, `held`, `lost` or `absent`.
+    pub state: String,
+    /// Frames that came in.
+    pub frames_in: u64,
+    /// Frames that were never shown because a newer one was there.
+    pub dropped: u64,
+    /// Frames that came after their time.
+    pub late: u64,
+    /// Program frames that had to show a picture twice.
+    pub duplicate: u64,
+    /// How often its decoder was started again.
+    pub restarts: u64,
+    /// Why its decoder ended last.
+    pub last_error: Option<String>,
+}
+
+/// The encoder that the trial chose.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EncoderStatus {
+    /// FFmpeg's name of it.
+    #[schema(example = "libx264")]
+    pub name: String,
+    /// Its preset, where it has any.
+    pub preset: Option<String>,
+    /// The program's profile.
+    #[schema(value_type = String, example = "reliability")]
+    pub profile: ProfileName,
+    /// Coded size, `1920x1080`.
+    pub size: String,
+    /// Why it was chosen and the others were not.
+    pub why: String,
+}
+
+/// A graphic on air.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ActiveOverlay {
+    /// Its cue.
+    #[schema(value_type = String)]
+    pub cue_id: CueId,
+    /// What is drawn.
+    #[schema(value_type = Object)]
+    pub graphic: Graphic,
+    /// Height in the stack; greater is on top.
+    pub layer: u16,
+    /// Opacity at this moment, with fades, 0.0 to 1.0.
+    pub opacity: f64,
+    /// Whether an operator hid it.
+    pub visible: bool,
+    /// How long it stays on air, in seconds.
+    pub remaining_s: f64,
+}
+
+/// A camera that is sent straight to a destination.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StreamStatus {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: StreamId,
+    /// Where it stands.
+    pub state: StreamState,
+    /// Whether the picture is passed on as it is (`copy`) or encoded again (`transcode`).
+    pub how: Option<String>,
+    /// Bit rate in kilobits a second.
+    pub kbps: u32,
+    /// Bytes sent since it was started.
+    pub bytes: u64,
+    /// How long it has run, in seconds.
+    pub uptime_s: u64,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// What went wrong last; without keys.
+    pub last_error: Option<String>,
+}
