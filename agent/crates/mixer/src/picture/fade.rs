@@ -96,3 +96,6 @@ fn wipe_plane(width: usize, edge: usize, a: &[u8], b: &[u8], out: &mut [u8]) {
         right.copy_from_slice(&a[edge..]);
     }
 }
+
+#[cfg(test)]
+mod tests;

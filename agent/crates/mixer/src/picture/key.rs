@@ -28,12 +28,13 @@ pub enum KeyError {
 }
 
 /// Black of luma in limited range.
-const BLACK: i32 = 16;
+const BLACK: u8 = 16;
 /// "No colour" of chroma.
-const GREY: i32 = 128;
+const GREY: u8 = 128;
 
 /// Keys `raster` over `program`, in place: `out = opacity · fill + (1 − opacity · α) · program`,
-/// counted from black (luma 16, chroma 128), rounded to the nearest and limited to 0..=255.
+/// counted from black (luma 16, chroma 128) and limited to 0..=255. Within 0.5 of a step of exact
+/// arithmetic at full opacity, within 0.51 below it.
 ///
 /// # Shapes and units
 /// `program`: one 4:2:0 picture of `size`. `opacity`: 0..=256, more counts as 256. `shift`: pixels
@@ -67,12 +68,11 @@ pub fn key(
     let (luma, u, v) = planes_mut(size, program);
     let area = Area { across, down };
     let stride = (size.width() as usize, raster.width as usize);
-    area.key(stride, luma, &raster.luma, &raster.alpha, opacity, BLACK, 0);
+    area.key::<BLACK, 0>(stride, luma, (&raster.luma, &raster.alpha), opacity);
     let area = area.halved();
     let stride = (stride.0 / 2, stride.1 / 2);
-    let alpha = &raster.alpha_chroma;
-    area.key(stride, u, &raster.u, alpha, opacity, GREY, GREY);
-    area.key(stride, v, &raster.v, alpha, opacity, GREY, GREY);
+    area.key::<GREY, GREY>(stride, u, (&raster.u, &raster.alpha_chroma), opacity);
+    area.key::<GREY, GREY>(stride, v, (&raster.v, &raster.alpha_chroma), opacity);
     Ok(())
 }
 
@@ -132,36 +132,68 @@ impl Area {
         }
     }
 
-    /// Keys one plane; `black` is the level that alpha uncovers, `zero` the level of no fill.
-    #[expect(clippy::too_many_arguments, reason = "one plane's kernel")]
-    fn key(
+    /// Keys one plane; strides are those of the program and of the raster.
+    fn key<const BLACK: u8, const ZERO: u8>(
         &self,
         (stride, fill_stride): (usize, usize),
         program: &mut [u8],
-        fill: &[u8],
-        alpha: &[u8],
+        (fill, alpha): (&[u8], &[u8]),
         opacity: u16,
-        black: i32,
-        zero: i32,
     ) {
-        for row in 0..self.down.length {
-            let to = (self.down.to + row) * stride + self.across.to;
-            let from = (self.down.from + row) * fill_stride + self.across.from;
-            let program = &mut program[to..to + self.across.length];
-            let fill = &fill[from..from + self.across.length];
-            let alpha = &alpha[from..from + self.across.length];
-            for ((program, &fill), &alpha) in program.iter_mut().zip(fill).zip(alpha) {
-                *program = over(*program, fill, alpha, opacity, black, zero);
+        let length = self.across.length;
+        let rows = program.chunks_exact_mut(stride).skip(self.down.to);
+        let fills = fill.chunks_exact(fill_stride).skip(self.down.from);
+        let alphas = alpha.chunks_exact(fill_stride).skip(self.down.from);
+        for ((row, fill), alpha) in rows.zip(fills).zip(alphas).take(self.down.length) {
+            let row = &mut row[self.across.to..][..length];
+            let fill = &fill[self.across.from..][..length];
+            let alpha = &alpha[self.across.from..][..length];
+            let bytes = row.iter_mut().zip(fill).zip(alpha);
+            if opacity == 256 {
+                bytes.for_each(|((p, &f), &a)| *p = whole::<BLACK, ZERO>(*p, f, a));
+            } else {
+                bytes.for_each(|((p, &f), &a)| *p = part::<BLACK, ZERO>(*p, f, a, opacity));
             }
         }
     }
 }
 
-/// One byte, exact: all terms over 255 · 256.
-fn over(program: u8, fill: u8, alpha: u8, opacity: u16, black: i32, zero: i32) -> u8 {
-    const ONE: i32 = 255 * 256;
-    let cover = i32::from(alpha) * i32::from(opacity);
-    let fill = (i32::from(fill) - zero) * 255 * i32::from(opacity);
-    let sum = i32::from(program) * (ONE - cover) + black * cover + fill;
-    u8::try_from(((sum + ONE / 2).div_euclid(ONE)).clamp(0, 255)).unwrap_or(0)
+/// One byte at full opacity, in 16 bits, which is what vectorises best: `BLACK` is the level that
+/// alpha uncovers, `ZERO` the level of no fill. A sum up to 255² plus 128 divides by 255 exactly by
+/// adding its own upper byte.
+const fn whole<const BLACK: u8, const ZERO: u8>(program: u8, fill: u8, alpha: u8) -> u8 {
+    let rest = 255 - alpha as u16;
+    let sum = program as u16 * rest + BLACK as u16 * alpha as u16 + 128;
+    let under = ((sum + (sum >> 8)) >> 8) as i16;
+    byte((under + fill as i16 - ZERO as i16) as i32)
 }
+
+/// One byte at part opacity (1..=255 of 256), in 16 bits: every term is counted in 1/256 of a step,
+/// and the halves of the last one are the price of products that keep only their upper 16 bits.
+fn part<const BLACK: u8, const ZERO: u8>(program: u8, fill: u8, alpha: u8, opacity: u16) -> u8 {
+    const ONE: u16 = 255 * 256;
+    let cover = u16::from(alpha) * opacity;
+    let under = upper(u16::from(program) * 257, ONE - cover) + upper(u16::from(BLACK) * 257, cover);
+    let plus = u16::from(fill.saturating_sub(ZERO)) * opacity;
+    let minus = u16::from(ZERO.saturating_sub(fill)) * opacity;
+    let sum = under.saturating_add(plus).saturating_sub(minus);
+    (sum.saturating_add(129) >> 8) as u8
+}
+
+/// The upper half of a product: `a · b / 65536`, rounded down.
+const fn upper(a: u16, b: u16) -> u16 {
+    ((a as u32 * b as u32) >> 16) as u16
+}
+
+const fn byte(value: i32) -> u8 {
+    if value < 0 {
+        0
+    } else if value > 255 {
+        255
+    } else {
+        value as u8
+    }
+}
+
+#[cfg(test)]
+mod tests;
