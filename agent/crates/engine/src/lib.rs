@@ -4,4 +4,5 @@
 //! Never decides what is on air (a [`model::Director`] does), never stores anything, knows no wire
 //! format of ours. Uses `model`, `runtime` and `mixer`.
 
+pub mod mediamtx;
 pub mod process;

@@ -6,7 +6,6 @@
 use super::log::Redactor;
 use super::{Addresses, Credentials, PathName, PathSpec};
 use futures_util::StreamExt;
-use model::Size;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,8 +50,8 @@ pub struct Track {
 /// What MediaMTX knows of a picture track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VideoTrack {
-    /// Coded size, where the codec's headers were seen and the size is one that can be used.
-    pub size: Option<Size>,
+    /// Width and height in pixels, once the codec's headers were seen.
+    pub size: Option<(u32, u32)>,
 }
 
 /// A path as it is.
@@ -150,7 +149,8 @@ impl From<RawTrack> for Track {
         );
         let size = raw
             .codec_props
-            .and_then(|props| Size::new(props.width, props.height).ok());
+            .map(|props| (props.width, props.height))
+            .filter(|(width, height)| *width > 0 && *height > 0);
         Self {
             codec: raw.codec,
             video: picture.then_some(VideoTrack { size }),
@@ -163,12 +163,7 @@ impl From<RawPath> for PathState {
         Self {
             available: raw.available,
             online: raw.online,
-            tracks: raw
-                .tracks2
-                .into_iter()
-                .flatten()
-                .map(Track::from)
-                .collect(),
+            tracks: raw.tracks2.into_iter().flatten().map(Track::from).collect(),
             readers: raw.readers.map_or(0, |readers| readers.len()),
             inbound_bytes: raw.inbound_bytes,
             outbound_bytes: raw.outbound_bytes,
@@ -213,7 +208,9 @@ impl Api {
 
     /// Every path with its state, forwards not looked up.
     pub(super) async fn paths(&self) -> Result<Vec<(String, PathState)>, ApiError> {
-        let page: Page<RawPath> = self.get(&format!("paths/list?itemsPerPage={PATHS}")).await?;
+        let page: Page<RawPath> = self
+            .get(&format!("paths/list?itemsPerPage={PATHS}"))
+            .await?;
         let pair = |raw: RawPath| (raw.name.clone(), PathState::from(raw));
         Ok(page.items.into_iter().map(pair).collect())
     }
@@ -262,7 +259,9 @@ impl Api {
         let Some(body) = self.call(Method::GET, address, None).await? else {
             return Ok(None);
         };
-        serde_json::from_slice(&body).map(Some).map_err(ApiError::Shape)
+        serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(ApiError::Shape)
     }
 
     /// The body of a good answer; `None` for "not found".
@@ -274,7 +273,10 @@ impl Api {
     ) -> Result<Option<Vec<u8>>, ApiError> {
         let mut request = self
             .http
-            .request(method, format!("http://{}/v3/{address}", self.addresses.api))
+            .request(
+                method,
+                format!("http://{}/v3/{address}", self.addresses.api),
+            )
             .basic_auth(
                 &self.credentials.user,
                 Some(self.credentials.password.expose()),

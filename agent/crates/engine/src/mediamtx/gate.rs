@@ -64,7 +64,10 @@ pub struct Policy {
 /// Decides one request. Reading is for this machine only: pages and players come through the agent.
 #[must_use]
 pub fn permit(request: &Request, policy: &Policy) -> bool {
-    let local = request.ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+    let local = request
+        .ip
+        .parse::<IpAddr>()
+        .is_ok_and(|ip| ip.to_canonical().is_loopback());
     match request.action {
         Action::Api | Action::Metrics | Action::Pprof => {
             local
@@ -91,7 +94,11 @@ pub fn permit(request: &Request, policy: &Policy) -> bool {
 
 /// Compares without telling by its time where the first difference is.
 fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
+    a.len() == b.len()
+        && a.bytes()
+            .zip(b.bytes())
+            .fold(0, |diff, (a, b)| diff | (a ^ b))
+            == 0
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ struct Known {
 }
 
 /// Secrets that are remembered after their path is gone: its last words come late.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 1024;
 
 impl Redactor {
     /// Hides a path's secrets from now on.
@@ -189,7 +189,10 @@ mod tests {
         for secret in ["ey-1234", "p%40ss", "p@ss", "thing"] {
             assert!(!all.contains(secret), "{secret} in {all}");
         }
-        assert!(all.contains("rtsp://***@host/path and http://***@b"), "{all}");
+        assert!(
+            all.contains("rtsp://***@host/path and http://***@b"),
+            "{all}"
+        );
         assert_eq!(
             log.last_error().as_deref(),
             Some("cannot open ***: ***"),

@@ -202,7 +202,9 @@ fn needles(address: &str) -> Vec<Secret> {
     let decoded: Vec<String> = found
         .iter()
         .filter_map(|text| {
-            let plain = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
+            let plain = percent_encoding::percent_decode_str(text)
+                .decode_utf8()
+                .ok()?;
             (plain != *text).then(|| plain.into_owned())
         })
         .collect();
@@ -261,7 +263,10 @@ pub fn camera_url(camera: &Camera, password: Option<&Secret>) -> Secret {
     } else {
         "/"
     };
-    Secret::new(format!("{scheme}://{user}{host}:{}{slash}{path}", camera.port))
+    Secret::new(format!(
+        "{scheme}://{user}{host}:{}{slash}{path}",
+        camera.port
+    ))
 }
 
 #[cfg(test)]
@@ -306,10 +311,18 @@ mod tests {
 
     #[test]
     fn names_hold_nothing_that_means_something() {
-        for good in ["program", "cam/1", "out/a-b", "program_rtc", "preview/stream"] {
+        for good in [
+            "program",
+            "cam/1",
+            "out/a-b",
+            "program_rtc",
+            "preview/stream",
+        ] {
             assert!(PathName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "/", "a//b", "/a", "a/", "~^.*$", "a b", "A", "..", "a?b"] {
+        for bad in [
+            "", "/", "a//b", "/a", "a/", "~^.*$", "a b", "A", "..", "a?b",
+        ] {
             assert!(PathName::parse(bad).is_err(), "{bad}");
         }
     }

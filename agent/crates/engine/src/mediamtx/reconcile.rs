@@ -39,10 +39,12 @@ pub(super) fn changes(
 
 /// Names that only we give: what we find under them and do not want is left over from an earlier run.
 pub(super) fn ours(name: &str) -> bool {
-    matches!(name, "program" | "program_rtc" | "preview" | "preview/stream")
-        || ["cam/", "out/", "probe/", "program/"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+    matches!(
+        name,
+        "program" | "program_rtc" | "preview" | "preview/stream"
+    ) || ["cam/", "out/", "probe/", "program/"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

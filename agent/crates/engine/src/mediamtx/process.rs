@@ -1,0 +1,135 @@
+//! The media server's process: one start of it, from configuration to end.
+//!
+//! Owns the configuration file and the process. Started again by the supervisor when it fails.
+
+use super::keeper::Board;
+use super::log::Log;
+use super::{Health, Managed, config};
+use crate::process::{Launch, LaunchError, Launcher, Stdout};
+use runtime::CancellationToken;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long it may take to end when asked politely.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why a start of the server ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ServerError {
+    #[error("port {port} ({name}) is in use by another program")]
+    PortInUse { name: &'static str, port: u16 },
+    #[error("cannot write {path}")]
+    Config {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot be started")]
+    Launch(#[from] LaunchError),
+    #[error("ended: {0}")]
+    Died(String),
+    #[error("does not answer and was killed")]
+    Hung,
+}
+
+/// Runs the server once. `Ok` only when it was asked to stop.
+pub(super) async fn run(
+    stop: CancellationToken,
+    launcher: Launcher,
+    managed: Managed,
+    board: Board,
+    log: Log,
+) -> Result<(), ServerError> {
+    let result = once(&stop, &launcher, &managed, &board, &log).await;
+    if let Err(error) = &result {
+        let reason = match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        board.health.send_replace(Health::Down {
+            reason: reason.into(),
+        });
+        board.snapshot.send_modify(|snapshot| {
+            std::sync::Arc::make_mut(snapshot).paths.clear();
+        });
+    }
+    result
+}
+
+async fn once(
+    stop: &CancellationToken,
+    launcher: &Launcher,
+    managed: &Managed,
+    board: &Board,
+    log: &Log,
+) -> Result<(), ServerError> {
+    if let Some((name, port)) = managed.ports.taken() {
+        return Err(ServerError::PortInUse { name, port });
+    }
+    let file = write_config(managed)?;
+    let sink = log.clone();
+    let launch = Launch::new(&managed.binary)
+        .arg(&file)
+        .stdout(Stdout::Log)
+        .on_line(move |line| sink.take(line));
+    let process = launcher.launch(launch)?;
+    let mut hung = board.hung.subscribe();
+    board.health.send_replace(Health::Starting);
+    let mut boot = 0;
+    board.boot.send_modify(|count| {
+        *count += 1;
+        boot = *count;
+    });
+    tracing::info!(pid = process.pid(), "The media server is started.");
+    let hangs = async {
+        // Fails only when the keeper's board is gone, and then nobody waits for this either.
+        if hung.wait_for(|number| *number == boot).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        exit = process.ended() => {
+            let said = log.last_error();
+            Err(ServerError::Died(said.unwrap_or_else(|| exit.cause.describe().to_owned())))
+        }
+        () = hangs => {
+            process.kill();
+            process.ended().await;
+            Err(ServerError::Hung)
+        }
+        () = stop.cancelled() => {
+            process.terminate(GRACE).await;
+            Ok(())
+        }
+    }
+}
+
+/// Writes the configuration where only we can read it.
+fn write_config(managed: &Managed) -> Result<PathBuf, ServerError> {
+    let path = managed.directory.join("mediamtx.yml");
+    let failed = |source| ServerError::Config {
+        path: path.clone(),
+        source,
+    };
+    private_directory(&managed.directory).map_err(failed)?;
+    let document = config::document(&managed.ports, &managed.gate);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    file.set_permissions(PermissionsExt::from_mode(0o600))
+        .and_then(|()| file.write_all(document.to_string().as_bytes()))
+        .map_err(failed)?;
+    Ok(path)
+}
+
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o700))
+}

@@ -1,0 +1,265 @@
+//! The handle that the rest of the agent holds.
+
+use super::api::Api;
+use super::keeper::{Board, Keeper, State};
+use super::log::{Log, Redactor};
+use super::probe::{self, Probe, ProbeError};
+use super::{Addresses, Credentials, Health, PathName, PathSpec, Ports, Snapshot, process};
+use crate::process::Launcher;
+use model::Secret;
+use runtime::{Backoff, Clock, Policy, Supervisor};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a change or a look may take before its caller is told that the server is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A MediaMTX that we start and keep.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    /// The program.
+    pub binary: PathBuf,
+    /// A folder of its own for the generated configuration; made private (0700).
+    pub directory: PathBuf,
+    /// Its ports on loopback.
+    pub ports: Ports,
+    /// Address of the agent's gate, e.g. `http://127.0.0.1:40001/gate`.
+    pub gate: String,
+}
+
+/// Ours or somebody else's.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    /// Started and kept by us.
+    Managed(Managed),
+    /// Given; never started or stopped by us.
+    External(Addresses),
+}
+
+/// Why the media server cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No HTTP client could be made.
+    #[error("no client for the media server's API could be made")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Why a path is not as it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// The server is away. The path stays wanted and is made as soon as the server is back.
+    #[error("the media server does not answer; the path is made when it is back")]
+    Down,
+    /// The server does not accept the path as it is.
+    #[error("the media server refused path {path}: {reason}")]
+    Refused {
+        /// Which.
+        path: PathName,
+        /// In MediaMTX's words, cleaned of secrets.
+        reason: String,
+    },
+}
+
+/// The media server. Cheap to clone; the server lives as long as its supervisor.
+#[derive(Debug, Clone)]
+pub struct MediaMtx {
+    board: Board,
+    log: Log,
+    redactor: Redactor,
+    addresses: Addresses,
+    probes: Arc<AtomicU64>,
+}
+
+impl MediaMtx {
+    /// Starts to keep the server: its process where it is ours, its paths, and a look each second.
+    ///
+    /// The gate must answer before anything works; it needs the same `credentials`.
+    ///
+    /// # Errors
+    /// [`StartError`] when no HTTP client can be made. Everything else is told by [`Self::health`].
+    pub fn start(
+        supervisor: &Supervisor,
+        launcher: &Launcher,
+        clock: Arc<dyn Clock>,
+        choice: Choice,
+        credentials: &Credentials,
+    ) -> Result<Self, StartError> {
+        let redactor = Redactor::default();
+        let log = Log::new(redactor.clone());
+        let board = Board::new();
+        let addresses = match &choice {
+            Choice::Managed(managed) => Addresses::from(managed.ports),
+            Choice::External(addresses) => addresses.clone(),
+        };
+        let api = Api::new(addresses.clone(), credentials.clone(), redactor.clone())
+            .map_err(StartError::Client)?;
+        let policy = Policy {
+            backoff: Backoff::RESTART,
+            healthy_after: Duration::from_secs(30),
+            drain: Duration::from_secs(5),
+        };
+        if let Choice::Managed(managed) = choice {
+            let (launcher, board, log) = (launcher.clone(), board.clone(), log.clone());
+            supervisor.start("media server", policy, move |stop| {
+                let (launcher, managed) = (launcher.clone(), managed.clone());
+                process::run(stop, launcher, managed, board.clone(), log.clone())
+            });
+        }
+        let (shared, cleaner) = (board.clone(), redactor.clone());
+        supervisor.start("media server paths", policy, move |stop| {
+            let keeper = Keeper {
+                api: api.clone(),
+                board: shared.clone(),
+                redactor: cleaner.clone(),
+                clock: clock.clone(),
+                state: State::default(),
+            };
+            keeper.run(stop)
+        });
+        Ok(Self {
+            board,
+            log,
+            redactor,
+            addresses,
+            probes: Arc::default(),
+        })
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Where a path is read or published by RTSP.
+    #[must_use]
+    pub fn rtsp_url(&self, path: &PathName) -> String {
+        format!("rtsp://{}/{path}", self.addresses.rtsp)
+    }
+
+    /// Where a path is read or published by RTMP.
+    #[must_use]
+    pub fn rtmp_url(&self, path: &PathName) -> String {
+        format!("rtmp://{}/{path}", self.addresses.rtmp)
+    }
+
+    /// The list of a path's HLS.
+    #[must_use]
+    pub fn hls_url(&self, path: &PathName) -> String {
+        format!("http://{}/{path}/index.m3u8", self.addresses.hls)
+    }
+
+    /// Where a path is read by WHEP.
+    #[must_use]
+    pub fn whep_url(&self, path: &PathName) -> String {
+        format!("http://{}/{path}/whep", self.addresses.webrtc)
+    }
+
+    /// How it is, now and at every change.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.board.health.subscribe()
+    }
+
+    /// What its paths do: a new one each second and after each [`Self::refresh`].
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.board.snapshot.subscribe()
+    }
+
+    /// Looks now. Gives the newest snapshot there is if the server does not answer.
+    pub async fn refresh(&self) -> Arc<Snapshot> {
+        let mut number = 0;
+        self.board.asked.send_modify(|asked| {
+            *asked += 1;
+            number = *asked;
+        });
+        let mut answered = self.board.answered.subscribe();
+        let look = answered.wait_for(|answered| *answered >= number);
+        // Late or never: the caller gets what is known.
+        let _known = timeout(PATIENCE, look).await;
+        self.board.snapshot.borrow().clone()
+    }
+
+    /// Wants a path from now on, or wants it changed; others are not touched. Waits until it is made.
+    ///
+    /// # Errors
+    /// [`PathError`]; the path stays wanted either way, until [`Self::remove`].
+    pub async fn put(&self, path: &PathName, spec: PathSpec) -> Result<(), PathError> {
+        self.redactor.learn(&spec);
+        self.change(path, |wanted| {
+            wanted.insert(path.clone(), Arc::new(spec));
+        })
+        .await
+    }
+
+    /// Wants a path no more; others are not touched. Waits until it is gone.
+    ///
+    /// # Errors
+    /// [`PathError::Down`]; it is gone when the server is back.
+    pub async fn remove(&self, path: &PathName) -> Result<(), PathError> {
+        self.change(path, |wanted| {
+            wanted.remove(path);
+        })
+        .await
+    }
+
+    /// As [`Self::remove`], without waiting: for the end of an owner.
+    pub fn forget(&self, path: &PathName) {
+        self.board.wanted.send_modify(|wanted| {
+            wanted.revision += 1;
+            wanted.paths.remove(path);
+        });
+    }
+
+    async fn change(
+        &self,
+        path: &PathName,
+        change: impl FnOnce(&mut std::collections::BTreeMap<PathName, Arc<PathSpec>>),
+    ) -> Result<(), PathError> {
+        let mut revision = 0;
+        self.board.wanted.send_modify(|wanted| {
+            wanted.revision += 1;
+            revision = wanted.revision;
+            change(&mut wanted.paths);
+        });
+        let mut applied = self.board.applied.subscribe();
+        let done = applied.wait_for(|applied| applied.revision >= revision);
+        match timeout(PATIENCE, done).await {
+            Ok(Ok(applied)) => applied.failed.get(path).cloned().map_or(Ok(()), Err),
+            Ok(Err(_)) | Err(_) => Err(PathError::Down),
+        }
+    }
+
+    /// Tries an address through a path of its own, which is gone afterwards. The password in it reaches
+    /// nobody but MediaMTX.
+    ///
+    /// # Errors
+    /// [`ProbeError`] says why there is no picture.
+    pub async fn probe(&self, address: Secret, limit: Duration) -> Result<Probe, ProbeError> {
+        let number = self.probes.fetch_add(1, Ordering::Relaxed);
+        probe::run(self, &self.log, PathName::probe(number), address, limit).await
+    }
+
+    /// Why a pulled path has no picture, by the last complaint about it; `None` where there is none.
+    #[must_use]
+    pub fn source_error(&self, path: &PathName) -> Option<ProbeError> {
+        let watch = self.log.watch();
+        let lines = watch.borrow();
+        lines
+            .since(0)
+            .filter_map(|line| probe::complaint(line, path))
+            .last()
+            .map(probe::classify)
+    }
+
+    /// The last lines that it said, oldest first, cleaned of secrets. Empty for somebody else's.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.last()
+    }
+}
