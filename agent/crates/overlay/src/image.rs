@@ -47,6 +47,8 @@ impl HasCode for ImageError {
 pub struct Image {
     pixels: Pixmap,
     natural: (u32, u32),
+    /// The smallest rectangle around what is not quite transparent, in shares of the sides.
+    pub(crate) covered: Rect,
     /// The smallest rectangle around what can be seen, in shares of the sides.
     pub(crate) seen: Rect,
     /// Mean luma of what can be seen, 0.0..=1.0.
@@ -95,10 +97,13 @@ impl Image {
         while pixels.width().max(pixels.height()) > Self::KEPT {
             pixels = halved(&pixels);
         }
-        let (seen, brightness) = survey(&pixels);
+        let covered = around(&pixels, 1);
+        let seen = around(&pixels, SEEN);
+        let brightness = brightness(&pixels);
         Ok(Self {
             pixels,
             natural: (width, height),
+            covered,
             seen,
             brightness,
         })
@@ -135,7 +140,11 @@ impl Image {
             place.y - origin.1,
         );
         let paint = PixmapPaint {
-            quality: FilterQuality::Bicubic,
+            quality: if transform.is_translate() {
+                FilterQuality::Nearest
+            } else {
+                FilterQuality::Bicubic
+            },
             ..PixmapPaint::default()
         };
         canvas.draw_pixmap(0, 0, pixels.as_ref(), &paint, transform, None);
@@ -173,43 +182,47 @@ fn halved(from: &Pixmap) -> Pixmap {
     to
 }
 
-/// Where the picture can be seen (alpha of a quarter or more) and how bright it is there.
-fn survey(pixels: &Pixmap) -> (Rect, f32) {
-    let width = pixels.width() as usize;
-    let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, usize::MAX, 0);
-    let (mut luma, mut weight) = (0_u64, 0_u64);
-    for (y, row) in pixels.pixels().chunks_exact(width).enumerate() {
-        for (x, pixel) in row.iter().enumerate() {
-            if pixel.alpha() < 64 {
-                continue;
-            }
-            left = left.min(x);
-            right = right.max(x + 1);
-            top = top.min(y);
-            bottom = bottom.max(y + 1);
-            luma += 2126 * u64::from(pixel.red())
-                + 7152 * u64::from(pixel.green())
-                + 722 * u64::from(pixel.blue());
-            weight += u64::from(pixel.alpha());
-        }
-    }
-    if weight == 0 {
-        let whole = Rect {
-            x: 0.0,
-            y: 0.0,
-            width: 1.0,
-            height: 1.0,
+/// Alpha from which a pixel is part of a template's shape and not of its shadow.
+const SEEN: u8 = 64;
+
+/// The smallest rectangle around the pixels of at least this alpha, in shares of the sides; all of
+/// the picture where there are none.
+fn around(pixels: &Pixmap, alpha: u8) -> Rect {
+    let (width, height) = (pixels.width() as usize, pixels.height() as usize);
+    let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
+    for (y, row) in pixels.data().chunks_exact(width * 4).enumerate() {
+        let holds = |pixel: &[u8]| pixel[3] >= alpha;
+        let Some(first) = row.chunks_exact(4).position(holds) else {
+            continue;
         };
-        return (whole, 0.0);
+        let last = row.chunks_exact(4).rposition(holds).unwrap_or(first);
+        left = left.min(first);
+        right = right.max(last + 1);
+        top = top.min(y);
+        bottom = y + 1;
     }
-    let (w, h) = (width as f32, pixels.height() as f32);
-    let seen = Rect {
+    if bottom == 0 {
+        (left, right, top, bottom) = (0, width, 0, height);
+    }
+    let (w, h) = (width as f32, height as f32);
+    Rect {
         x: left as f32 / w,
         y: top as f32 / h,
         width: (right - left) as f32 / w,
         height: (bottom - top) as f32 / h,
-    };
-    (seen, (luma as f64 / (weight as f64 * 10_000.0)) as f32)
+    }
+}
+
+/// Mean luma of what can be seen, 0.0..=1.0.
+fn brightness(pixels: &Pixmap) -> f32 {
+    let (mut luma, mut weight) = (0_u64, 0_u64);
+    for pixel in pixels.pixels().iter().filter(|p| p.alpha() >= SEEN) {
+        luma += 2126 * u64::from(pixel.red())
+            + 7152 * u64::from(pixel.green())
+            + 722 * u64::from(pixel.blue());
+        weight += u64::from(pixel.alpha());
+    }
+    (luma as f64 / (weight.max(1) as f64 * 10_000.0)) as f32
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! `{{tokens}}` come in with the graphic. Uses `model` and `protocol`; the agent calls it when a
 //! graphic changes, never per frame.
 
+mod halo;
 mod image;
 mod kind;
 mod page;

@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use model::Colour;
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::Tree;
 
+use crate::halo::Halo;
 use crate::image::Image;
 use crate::place::{Align, Frame, Rect};
 use crate::studio::{Block, Studio, Type};
@@ -18,6 +18,7 @@ use crate::studio::{Block, Studio, Type};
 pub(crate) struct Page {
     svg: String,
     text: bool,
+    halo: Option<Halo>,
 }
 
 /// Pixels and where their top left corner stands on the program.
@@ -93,23 +94,9 @@ impl Page {
         );
     }
 
-    /// A soft shadow under a rectangle, `reach` pixels wide.
-    pub(crate) fn shadow(&mut self, place: Rect, radius: f32, reach: f32) {
-        const STEPS: u8 = 5;
-        for step in (1..=STEPS).rev() {
-            let grow = reach * f32::from(step) / f32::from(STEPS);
-            let grown = Rect {
-                x: place.x - grow,
-                y: place.y - grow + reach * 0.35,
-                width: place.width + 2.0 * grow,
-                height: place.height + 2.0 * grow,
-            };
-            let shade = Colour {
-                a: 14,
-                ..Colour::BLACK
-            };
-            self.rect(grown, radius + grow, shade);
-        }
+    /// A soft edge around everything on the page.
+    pub(crate) fn set_halo(&mut self, halo: Halo) {
+        self.halo = Some(halo);
     }
 
     /// Anything else, in SVG of the crate's own writing.
@@ -117,16 +104,8 @@ impl Page {
         self.svg.push_str(svg);
     }
 
-    /// Lines of text from `top`, at `x` by `align`. `halo` is drawn around the letters.
-    pub(crate) fn text(
-        &mut self,
-        block: &Block,
-        x: f32,
-        top: f32,
-        align: Align,
-        colour: Colour,
-        halo: Option<Colour>,
-    ) {
+    /// Lines of text from `top`, at `x` by `align`.
+    pub(crate) fn text(&mut self, block: &Block, x: f32, top: f32, align: Align, colour: Colour) {
         let anchor = match align {
             Align::Left => "start",
             Align::Middle => "middle",
@@ -140,18 +119,6 @@ impl Page {
             self.text = true;
             let y = top + i as f32 * block.set.line_height() + block.set.baseline();
             let place = format!("x=\"{x:.2}\" y=\"{y:.2}\" text-anchor=\"{anchor}\" {font}");
-            if let Some(Colour { r, g, b, a }) = halo {
-                for (width, share) in [(0.16, 0.22), (0.07, 0.5)] {
-                    let _ = write!(
-                        self.svg,
-                        "<text {place} fill=\"none\" stroke=\"#{r:02x}{g:02x}{b:02x}\" stroke-opacity=\"{:.3}\" stroke-width=\"{:.2}\" stroke-linejoin=\"round\">",
-                        share * f32::from(a) / 255.0,
-                        width * block.set.size
-                    );
-                    crate::text::escape(line, &mut self.svg);
-                    self.svg.push_str("</text>");
-                }
-            }
             let _ = write!(self.svg, "<text {place} {}>", paint(colour));
             crate::text::escape(line, &mut self.svg);
             self.svg.push_str("</text>");
@@ -174,16 +141,18 @@ impl Page {
         }
         let shapes = tree.root().has_children().then(|| {
             let around = tree.root().abs_layer_bounding_box();
+            let spill = self.halo.map_or(0.0, |halo| halo.reach + 1.0);
             Rect {
-                x: around.x(),
-                y: around.y(),
-                width: around.width(),
-                height: around.height(),
+                x: around.x() - spill,
+                y: around.y() - spill,
+                width: around.width() + 2.0 * spill,
+                height: around.height() + 2.0 * spill,
             }
         });
         let covered = match (shapes, picture) {
-            (Some(shapes), Some((_, place))) => shapes.union(place),
-            (Some(one), None) | (None, Some((_, one))) => one,
+            (Some(shapes), Some((image, place))) => shapes.union(place.part(image.covered)),
+            (None, Some((image, place))) => place.part(image.covered),
+            (Some(shapes), None) => shapes,
             (None, None) => return Err(Blank::Outside),
         };
         let (left, right) = even(covered.x, covered.right(), frame.width);
@@ -196,21 +165,17 @@ impl Page {
         if let Some((image, place)) = picture {
             image.draw(&mut pixels.as_mut(), (left as f32, top as f32), place);
         }
-        render(&tree, left as f32, top as f32, &mut pixels);
+        let corner = Transform::from_translate(-left as f32, -top as f32);
+        resvg::render(&tree, corner, &mut pixels.as_mut());
+        if let Some(halo) = self.halo {
+            halo.lay(&mut pixels);
+        }
         Ok(Drawn {
             x: left,
             y: top,
             pixels,
         })
     }
-}
-
-fn render(tree: &Tree, left: f32, top: f32, pixels: &mut Pixmap) {
-    resvg::render(
-        tree,
-        Transform::from_translate(-left, -top),
-        &mut pixels.as_mut(),
-    );
 }
 
 /// Outwards to even pixels, inside 0..=`limit`. One pixel more for what smoothing spills.

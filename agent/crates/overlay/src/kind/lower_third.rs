@@ -54,10 +54,10 @@ impl Lines {
     }
 
     pub(super) fn draw(&self, page: &mut Page, x: f32, top: f32, align: Align, ink: Ink) {
-        page.text(&self.first, x, top, align, ink.first, ink.halo);
+        page.text(&self.first, x, top, align, ink.first);
         if let Some(second) = &self.second {
             let top = top + self.first.height() + self.gap;
-            page.text(second, x, top, align, ink.second, ink.halo);
+            page.text(second, x, top, align, ink.second);
         }
     }
 }
@@ -67,7 +67,6 @@ impl Lines {
 pub(super) struct Ink {
     pub(super) first: Colour,
     pub(super) second: Colour,
-    pub(super) halo: Option<Colour>,
 }
 
 pub(crate) fn draw(studio: &Studio, graphic: &Graphic, frame: Frame) -> Result<Drawn, RenderError> {
@@ -88,7 +87,6 @@ pub(crate) fn draw(studio: &Studio, graphic: &Graphic, frame: Frame) -> Result<D
 
     let mut page = Page::new();
     if panel.a > 0 {
-        page.shadow(place, 0.0, size * 0.3);
         page.rect(place, 0.0, panel);
     }
     // The accent stands on the side that the strap grows from.
@@ -105,6 +103,9 @@ pub(crate) fn draw(studio: &Studio, graphic: &Graphic, frame: Frame) -> Result<D
         Align::Right => (place.right() - bar - pad_x, Align::Right),
     };
     lines.draw(&mut page, x, place.y + pad_y, align, ink);
+    if panel.a < 64 {
+        page.set_halo(super::halo_of(ink.first, size));
+    }
     Ok(page.draw(studio, frame, None)?)
 }
 
@@ -119,10 +120,5 @@ fn ink(graphic: &Graphic, panel: Colour) -> Ink {
         None if dark => BODY,
         None => PANEL,
     };
-    let halo = (panel.a < 64).then(|| super::halo_of(first));
-    Ink {
-        first,
-        second,
-        halo,
-    }
+    Ink { first, second }
 }

@@ -7,6 +7,7 @@ pub(crate) mod text;
 
 use model::{Colour, Graphic};
 
+use crate::halo::Halo;
 use crate::place::{Frame, within};
 
 /// Panels: the page's own dark blue.
@@ -47,11 +48,15 @@ fn readable_on(brightness: f32) -> Colour {
     if brightness > 0.5 { PANEL } else { HEADING }
 }
 
-/// What sets letters of this colour off from any picture behind them.
-fn halo_of(colour: Colour) -> Colour {
-    if brightness(colour) > 0.4 {
+/// What sets letters of this colour and size off from any picture behind them.
+fn halo_of(letters: Colour, size: f32) -> Halo {
+    let colour = if brightness(letters) > 0.4 {
         Colour::BLACK
     } else {
         Colour::WHITE
+    };
+    Halo {
+        colour: Colour { a: 200, ..colour },
+        reach: (size * 0.14).clamp(2.0, 24.0),
     }
 }

@@ -56,7 +56,6 @@ pub(crate) fn draw(
                 a: (u16::from(first.a) * 4 / 5) as u8,
                 ..first
             },
-            halo: None,
         };
         let top = inner.y + (inner.height - lines.height()) / 2.0;
         lines.draw(&mut page, inner.x, top, Align::Left, ink);

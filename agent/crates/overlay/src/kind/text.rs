@@ -41,15 +41,16 @@ pub(crate) fn draw(studio: &Studio, graphic: &Graphic, frame: Frame) -> Result<D
         page.rect(place, set.size * 0.25, background);
     }
     let align = anchor.align();
-    let halo = boxed.is_none().then(|| halo_of(colour));
     page.text(
         &block,
         edge(place.inset(pad_x, pad_y), align),
         place.y + pad_y,
         align,
         colour,
-        halo,
     );
+    if boxed.is_none() {
+        page.set_halo(halo_of(colour, set.size));
+    }
     Ok(page.draw(studio, frame, None)?)
 }
 

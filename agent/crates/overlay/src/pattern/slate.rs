@@ -66,7 +66,7 @@ pub(super) fn page(studio: &Studio, pattern: Pattern, frame: Frame) -> Page {
         Pattern::TechnicalDifficulties | Pattern::ColorBars => fault(&mut page, place, tone),
     }
     top += sign + gaps[0];
-    page.text(&title, middle, top, Align::Middle, HEADING, None);
+    page.text(&title, middle, top, Align::Middle, HEADING);
     top += title.height() + gaps[1];
     let under = Rect {
         x: middle - 60.0 * u,
@@ -76,7 +76,7 @@ pub(super) fn page(studio: &Studio, pattern: Pattern, frame: Frame) -> Page {
     };
     page.rect(under, rule / 2.0, tone);
     top += rule + gaps[2];
-    page.text(&line, middle, top, Align::Middle, BODY, None);
+    page.text(&line, middle, top, Align::Middle, BODY);
     page
 }
 
