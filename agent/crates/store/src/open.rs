@@ -1,0 +1,309 @@
+//! Opening the data folder, whatever state it is in.
+//!
+//! A database that cannot be opened or read to its end is set aside as `db-corrupt-<time>`, and a new
+//! one begins with the newest snapshot. Only what no new database would cure (no permission, no space,
+//! another agent, a newer schema) is an error.
+
+use crate::error::OpenError;
+use crate::secret::Vault;
+use crate::store::{Inner, Store};
+use crate::sync::Syncer;
+use crate::tree::{PARTS, SECRETS};
+use crate::{files, record, snapshot, upgrade};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const CACHE_BYTES: u64 = 8 << 20;
+const FLUSH_EVERY_MS: u64 = 200;
+/// A database that was closed in this process lets go of its lock a moment later.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// No fault of the database.
+const TOO_MANY_FILES: [i32; 2] = [Errno::MFILE.raw_os_error(), Errno::NFILE.raw_os_error()];
+
+/// What opening found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Opened {
+    /// Set where the database was not usable.
+    pub recovered: Option<Recovered>,
+    /// The schema it had; 0 for a new one.
+    pub schema_was: u32,
+    /// Records whose secret does not open with this key file: `destinations/3`. They have to be
+    /// entered again.
+    pub unreadable_secrets: Vec<String>,
+}
+
+/// What became of a database that was not usable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Where the old one is, if there was one.
+    pub set_aside: Option<PathBuf>,
+    /// Why.
+    pub reason: String,
+    /// When the snapshot was taken that the new one began with; none where there was no whole one.
+    pub snapshot: Option<SystemTime>,
+}
+
+/// Why a database did not open.
+enum Fault {
+    /// A new one would not do better.
+    Fatal(OpenError),
+    /// It is damaged.
+    Damaged(String),
+}
+
+impl Store {
+    /// Opens the data folder, and makes it where there is none. `now` names what is set aside.
+    ///
+    /// # Errors
+    /// [`OpenError`] where the agent cannot run with this folder at all.
+    pub fn open(dir: &Path, now: SystemTime) -> Result<(Self, Opened), OpenError> {
+        files::private_dir(dir).map_err(io_at(dir))?;
+        let lock = lock(dir)?;
+        let (vault, new_key) = Vault::open(&dir.join("secret.key"))?;
+        let path = dir.join("db");
+        let snapshots = dir.join("snapshots");
+        // Written once the first schema is durable: from then on a database without a schema is one
+        // that has lost its content.
+        let marker = dir.join("db-made");
+        let (db, recovered) = match try_open(&path, marker.exists()) {
+            Ok(db) => (db, None),
+            Err(Fault::Fatal(error)) => return Err(error),
+            Err(Fault::Damaged(reason)) => {
+                let set_aside = set_aside(&path, now)?;
+                tracing::error!(
+                    reason,
+                    ?set_aside,
+                    "The database was damaged and is set aside."
+                );
+                let db = match try_open(&path, false) {
+                    Ok(db) => db,
+                    Err(Fault::Fatal(error)) => return Err(error),
+                    Err(Fault::Damaged(reason)) => return Err(OpenError::Database(reason)),
+                };
+                let snapshot = restore(&db, &snapshots)?;
+                (
+                    db,
+                    Some(Recovered {
+                        set_aside,
+                        reason,
+                        snapshot,
+                    }),
+                )
+            }
+        };
+        let schema_was = upgrade::run(&db)?;
+        sweep(&db).map_err(database)?;
+        let log = File::open(path.join("db")).map_err(io_at(&path))?;
+        let syncer = Syncer::new(log);
+        let inner = Inner {
+            db,
+            vault,
+            syncer,
+            snapshots,
+            turn: RwLock::new(()),
+            _lock: lock,
+        };
+        let store = Self {
+            inner: Arc::new(inner),
+        };
+        store
+            .flush_durable()
+            .map_err(|error| OpenError::Database(error.to_string()))?;
+        files::sync_dir(&path).map_err(io_at(&path))?;
+        if !marker.exists() {
+            files::write_private(&marker, b"").map_err(io_at(&marker))?;
+        }
+        let unreadable_secrets = store.unreadable_secrets().map_err(database)?;
+        if !unreadable_secrets.is_empty() {
+            tracing::error!(new_key, records = ?unreadable_secrets, "Stored secrets do not open with this key file.");
+        }
+        Ok((
+            store,
+            Opened {
+                recovered,
+                schema_was,
+                unreadable_secrets,
+            },
+        ))
+    }
+
+    fn unreadable_secrets(&self) -> Result<Vec<String>, sled::Error> {
+        let mut names = Vec::new();
+        for row in self.inner.db.scan_prefix(SECRETS) {
+            let (key, sealed) = row?;
+            let key = String::from_utf8_lossy(&key).into_owned();
+            if self.inner.vault.open_sealed(&key, &sealed).is_err() {
+                names.push(key[SECRETS.len()..].to_owned());
+            }
+        }
+        Ok(names)
+    }
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn database(error: sled::Error) -> OpenError {
+    OpenError::Database(error.to_string())
+}
+
+/// Keeps every other agent out of the folder until the file is closed, also by a crash.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join("lock");
+    let open = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = open.map_err(io_at(&path))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(OpenError::InUse {
+            dir: dir.to_owned(),
+        }),
+        Err(error) => Err(io_at(&path)(error.into())),
+    }
+}
+
+/// Opens the database and reads it to its end, since sled finds some damage only then, by an error or
+/// by a panic.
+fn try_open(path: &Path, must_have_schema: bool) -> Result<sled::Db, Fault> {
+    files::private_dir(path).map_err(|source| Fault::Fatal(io_at(path)(source)))?;
+    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let db = open_locked(path)?;
+        for row in db.iter() {
+            row?;
+        }
+        let version = upgrade::version(&db)?;
+        Ok::<_, sled::Error>((db, version))
+    }));
+    match opened {
+        Ok(Ok((_, 0))) if must_have_schema => Err(Fault::Damaged("its content is gone".to_owned())),
+        Ok(Ok((db, _))) => Ok(db),
+        Ok(Err(error)) => Err(fault(path, error)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(Fault::Damaged(
+                text.unwrap_or_else(|| "it cannot be read".to_owned()),
+            ))
+        }
+    }
+}
+
+fn open_locked(path: &Path) -> Result<sled::Db, sled::Error> {
+    let config = sled::Config::default()
+        .path(path)
+        .cache_capacity(CACHE_BYTES)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(Some(FLUSH_EVERY_MS));
+    let mut tries = 1;
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error)) if is_lock(&error) && tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_lock(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+fn fault(path: &Path, error: sled::Error) -> Fault {
+    let sled::Error::Io(error) = error else {
+        return Fault::Damaged(error.to_string());
+    };
+    if is_lock(&error) {
+        return Fault::Fatal(OpenError::InUse {
+            dir: path.to_owned(),
+        });
+    }
+    match error.kind() {
+        ErrorKind::PermissionDenied
+        | ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::OutOfMemory
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::QuotaExceeded
+        | ErrorKind::StorageFull => Fault::Fatal(io_at(path)(error)),
+        _ if matches!(
+            error.raw_os_error(),
+            Some(libc_emfile::EMFILE | libc_emfile::ENFILE)
+        ) =>
+        {
+            Fault::Fatal(io_at(path)(error))
+        }
+        _ => Fault::Damaged(error.to_string()),
+    }
+}
+
+/// Moves the database's folder out of the way under a name that is free.
+fn set_aside(path: &Path, now: SystemTime) -> Result<Option<PathBuf>, OpenError> {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut to = path.with_file_name(format!("db-corrupt-{seconds}"));
+    let mut next = 2;
+    while to.exists() {
+        to = path.with_file_name(format!("db-corrupt-{seconds}-{next}"));
+        next += 1;
+    }
+    match std::fs::rename(path, &to) {
+        Ok(()) => Ok(Some(to)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_at(path)(error)),
+    }
+}
+
+/// Fills a new database from the newest whole snapshot.
+fn restore(db: &sled::Db, snapshots: &Path) -> Result<Option<SystemTime>, OpenError> {
+    let Some(snapshot) = snapshot::newest(snapshots) else {
+        return Ok(None);
+    };
+    let mut batch = sled::Batch::default();
+    for (key, value) in snapshot.rows {
+        batch.insert(key, value);
+    }
+    db.apply_batch(batch).map_err(database)?;
+    Ok(Some(snapshot.taken_at))
+}
+
+/// Removes parts that no row names: those of a batch that named one id twice.
+fn sweep(db: &sled::Tree) -> Result<(), sled::Error> {
+    for key in db.scan_prefix(PARTS).keys() {
+        let key = key?;
+        if !is_wanted(db, &key)? {
+            db.remove(&key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the row of a part (`part/<tree>/<id>/<generation>/<index>`) names its generation.
+fn is_wanted(db: &sled::Tree, key: &[u8]) -> Result<bool, sled::Error> {
+    let text = String::from_utf8_lossy(key);
+    let mut pieces = text.split('/').skip(1);
+    let (Some(tree), Some(id), Some(generation)) = (pieces.next(), pieces.next(), pieces.next())
+    else {
+        return Ok(false);
+    };
+    let row_key = format!("row/{tree}/{id}");
+    let Some(row) = db.get(&row_key)? else {
+        return Ok(false);
+    };
+    let head = record::parts_of(&row_key, &row).ok().flatten();
+    Ok(head.is_some_and(|head| format!("{:016x}", head.generation) == generation))
+}

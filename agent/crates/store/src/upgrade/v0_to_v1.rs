@@ -1,0 +1,7 @@
+//! From nothing to the first schema: an empty store needs no change but its version.
+
+/// Writes nothing.
+#[expect(clippy::unnecessary_wraps, reason = "every step has this shape")]
+pub(super) fn step(_db: &sled::Tree) -> Result<sled::Batch, String> {
+    Ok(sled::Batch::default())
+}
