@@ -241,10 +241,9 @@ fn fault(path: &Path, error: sled::Error) -> Fault {
         | ErrorKind::ReadOnlyFilesystem
         | ErrorKind::QuotaExceeded
         | ErrorKind::StorageFull => Fault::Fatal(io_at(path)(error)),
-        _ if matches!(
-            error.raw_os_error(),
-            Some(libc_emfile::EMFILE | libc_emfile::ENFILE)
-        ) =>
+        _ if error
+            .raw_os_error()
+            .is_some_and(|code| TOO_MANY_FILES.contains(&code)) =>
         {
             Fault::Fatal(io_at(path)(error))
         }
