@@ -6,3 +6,5 @@
 
 pub mod mediamtx;
 pub mod process;
+pub mod nut;
+pub mod tools;

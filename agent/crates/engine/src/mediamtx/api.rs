@@ -162,7 +162,8 @@ impl From<RawPath> for PathState {
     fn from(raw: RawPath) -> Self {
         Self {
             available: raw.available,
-            online: raw.online,
+            // MediaMTX calls a pulled path online before it has connected.
+            online: raw.online && raw.available,
             tracks: raw.tracks2.into_iter().flatten().map(Track::from).collect(),
             readers: raw.readers.map_or(0, |readers| readers.len()),
             inbound_bytes: raw.inbound_bytes,

@@ -173,12 +173,13 @@ pub(super) fn parts(line: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mediamtx::Forward;
 
     #[test]
     fn no_line_keeps_a_key_or_a_password() {
         let redactor = Redactor::default();
         redactor.learn(&PathSpec {
-            forward: Some(Secret::new("rtmp://h/live#k%2Fey-1234")),
+            forward: Some(Forward::to(Secret::new("rtmp://h/live#k%2Fey-1234"))),
             ..PathSpec::pulled(Secret::new("rtsp://u:p%40ss@h:554/x"))
         });
         let log = Log::new(redactor);

@@ -105,13 +105,30 @@ pub enum PathSource {
     Path(PathName),
 }
 
+/// Where everything on a path is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// An address that MediaMTX's `forward` understands, stream key and all.
+    pub dest: Secret,
+    /// WHIP's bearer token.
+    pub bearer: Option<Secret>,
+}
+
+impl Forward {
+    /// To an address without a token.
+    #[must_use]
+    pub const fn to(dest: Secret) -> Self {
+        Self { dest, bearer: None }
+    }
+}
+
 /// A path as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathSpec {
     /// Where its pictures come from.
     pub source: PathSource,
-    /// Where everything on it is sent: an address that `forward` understands, stream key and all.
-    pub forward: Option<Secret>,
+    /// Where everything on it is sent.
+    pub forward: Option<Forward>,
     /// An MP4 that is played, looping, whenever there is no publisher. Its tracks must be those of
     /// the publisher.
     pub filler: Option<PathBuf>,
@@ -140,7 +157,7 @@ impl PathSpec {
 
     /// A destination: `from` of the same server, sent to `to`.
     #[must_use]
-    pub const fn forwarded(from: PathName, to: Secret) -> Self {
+    pub const fn forwarded(from: PathName, to: Forward) -> Self {
         Self {
             source: PathSource::Path(from),
             forward: Some(to),
@@ -165,7 +182,10 @@ impl PathSpec {
             }),
         };
         if let Some(to) = &self.forward {
-            document["forward"] = json!([{ "dest": to.expose() }]);
+            document["forward"] = json!([{
+                "dest": to.dest.expose(),
+                "whipBearerToken": to.bearer.as_ref().map_or("", Secret::expose),
+            }]);
         }
         if let Some(file) = &self.filler {
             document["alwaysAvailable"] = json!(true);
@@ -180,10 +200,13 @@ impl PathSpec {
             PathSource::Pull(address) => Some(address),
             PathSource::Publisher { .. } | PathSource::Path(_) => None,
         };
+        let dest = self.forward.as_ref().map(|to| &to.dest);
+        let bearer = self.forward.as_ref().and_then(|to| to.bearer.clone());
         pulled
             .into_iter()
-            .chain(&self.forward)
+            .chain(dest)
             .flat_map(|address| needles(address.expose()))
+            .chain(bearer)
             .collect()
     }
 }
@@ -330,7 +353,7 @@ mod tests {
     #[test]
     fn every_spelling_of_a_secret_is_known() {
         let spec = PathSpec {
-            forward: Some(Secret::new("rtmp://h/live#ab%2Fcd-key")),
+            forward: Some(Forward::to(Secret::new("rtmp://h/live#ab%2Fcd-key"))),
             ..PathSpec::pulled(Secret::new("rtsp://u:p%40ss%3A1@h:554/x"))
         };
         let needles = spec.needles();
@@ -344,10 +367,11 @@ mod tests {
 
     #[test]
     fn a_destination_is_a_local_pull_and_one_forward() {
-        let spec = PathSpec::forwarded(PathName::program(), Secret::new("rtmp://h/live#k"));
+        let to = Forward::to(Secret::new("rtmp://h/live#k"));
+        let spec = PathSpec::forwarded(PathName::program(), to);
         let document = spec.document(([127, 0, 0, 1], 8554).into());
         assert_eq!(document["source"], "rtsp://127.0.0.1:8554/program");
-        assert_eq!(document["forward"], json!([{ "dest": "rtmp://h/live#k" }]));
+        assert_eq!(document["forward"][0]["dest"], "rtmp://h/live#k");
         assert!(!format!("{spec:?}").contains("#k"));
     }
 }

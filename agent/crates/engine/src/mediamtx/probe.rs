@@ -202,10 +202,18 @@ pub(super) fn classify(text: &str) -> ProbeError {
         "credentials",
     ]) {
         ProbeError::AuthFailed
-    } else if has(&["code: 404", "code: 454", "not found", "streamnotfound"]) {
+    } else if has(&[
+        "code: 400",
+        "code: 404",
+        "code: 454",
+        "not found",
+        "streamnotfound",
+    ]) {
         ProbeError::NotFound
     } else if has(&["no medias", "no supported", "no tracks"]) {
         ProbeError::NoVideo
+    } else if has(&["eof", "connection reset", "broken pipe", "closed"]) {
+        ProbeError::Unsupported("it ends the connection".to_owned())
     } else {
         ProbeError::Unsupported(text.chars().take(200).collect())
     }
@@ -250,7 +258,10 @@ mod tests {
                 ProbeError::Unreachable,
             ),
             ("no medias have been setupped", ProbeError::NoVideo),
-            ("EOF", ProbeError::Unsupported("EOF".to_owned())),
+            (
+                "EOF",
+                ProbeError::Unsupported("it ends the connection".to_owned()),
+            ),
         ] {
             assert_eq!(classify(text), want, "{text}");
         }

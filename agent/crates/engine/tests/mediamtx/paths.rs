@@ -1,0 +1,200 @@
+//! Wanted paths, deaths, hangs and secrets.
+
+use crate::rig::{LONG, Rig, name};
+use engine::mediamtx::{Forward, Health, PathError, PathSpec, Ports, Snapshot};
+use engine::process::Launch;
+use model::Secret;
+use std::os::unix::fs::PermissionsExt;
+use tokio::time::timeout;
+
+async fn pid(rig: &Rig) -> u32 {
+    let ports = rig.ports.api.to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let file = rig.directory.path().to_string_lossy().into_owned();
+    let of_ours = entries.filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        (line.contains("build/mediamtx") && line.contains(&file)).then_some(pid)
+    });
+    let all: Vec<u32> = of_ours.collect();
+    assert_eq!(all.len(), 1, "one server on {ports}");
+    all[0]
+}
+
+fn signal(rig: &Rig, signal: &str, pid: u32) {
+    let kill = Launch::new("kill").args([signal, &pid.to_string()]);
+    let kill = rig.launcher.launch(kill).unwrap();
+    assert!(kill.wait_timeout(LONG).unwrap().is_success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_come_and_go_without_touching_others() {
+    let rig = Rig::start(&["program"]).await;
+    let program = name("program");
+    rig.server
+        .put(&program, PathSpec::published())
+        .await
+        .unwrap();
+    let _encoder = rig.publish(&rig.server.rtsp_url(&program), &[]).await;
+    let before = rig
+        .until("published", |now| {
+            now.path(&program)
+                .is_some_and(|path| path.online && path.inbound_bytes > 0)
+        })
+        .await;
+    let tracks = &before.path(&program).unwrap().tracks;
+    let codecs: Vec<&str> = tracks.iter().map(|track| track.codec.as_str()).collect();
+    assert_eq!(codecs, ["H264", "MPEG-4 Audio"]);
+    assert_eq!(tracks[0].video.unwrap().size, Some((320, 180)));
+
+    let out = name("out/1");
+    let to = Forward::to(Secret::new("rtmp://127.0.0.1:1/live#key-of-one"));
+    let spec = PathSpec::forwarded(program.clone(), to);
+    rig.server.put(&out, spec).await.unwrap();
+    rig.until("failing to forward", |now| {
+        now.path(&out)
+            .and_then(|path| path.forwarding.as_ref())
+            .is_some_and(|forward| forward.error.is_some())
+    })
+    .await;
+    rig.server.remove(&out).await.unwrap();
+    let after = rig.until("gone", |now| now.path(&out).is_none()).await;
+    let bytes = |now: &Snapshot| now.path(&program).map_or(0, |path| path.inbound_bytes);
+    rig.until("still flowing", |now| bytes(now) > bytes(&after))
+        .await;
+    assert_eq!(after.boot, before.boot);
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_is_back_with_all_its_paths() {
+    let rig = Rig::start(&[]).await;
+    for n in 0..3 {
+        let spec = PathSpec::pulled(Secret::new("rtsp://127.0.0.1:1/x"));
+        rig.server
+            .put(&name(&format!("cam/{n}")), spec)
+            .await
+            .unwrap();
+    }
+    let boot = rig.server.refresh().await.boot;
+    signal(&rig, "-KILL", pid(&rig).await);
+    let back = rig
+        .until("back", |now| now.boot > boot && now.paths.len() == 3)
+        .await;
+    assert_eq!(back.boot, boot + 1);
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_server_is_killed_and_back() {
+    let rig = Rig::start(&[]).await;
+    rig.server
+        .put(&name("program"), PathSpec::published())
+        .await
+        .unwrap();
+    let boot = rig.server.refresh().await.boot;
+    let hung = pid(&rig).await;
+    signal(&rig, "-STOP", hung);
+    let mut health = rig.server.health();
+    timeout(
+        LONG,
+        health.wait_for(|health| matches!(health, Health::Down { .. })),
+    )
+    .await
+    .unwrap()
+    .unwrap();
+    rig.until("back", |now| now.boot > boot && !now.paths.is_empty())
+        .await;
+    assert!(!std::path::Path::new(&format!("/proc/{hung}")).exists());
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wanted_while_the_server_is_away_is_there_when_it_comes() {
+    let ports = Ports::free().unwrap();
+    let held = std::net::TcpListener::bind(("127.0.0.1", ports.hls)).unwrap();
+    let rig = Rig::begin(&[], ports).await;
+    let mut health = rig.server.health();
+    let down = timeout(
+        LONG,
+        health.wait_for(|health| matches!(health, Health::Down { .. })),
+    )
+    .await
+    .unwrap()
+    .unwrap()
+    .clone();
+    let Health::Down { reason } = down else {
+        unreachable!("it was waited for")
+    };
+    let want = format!("port {} (HLS) is in use by another program", ports.hls);
+    assert_eq!(&*reason, want);
+    let program = name("program");
+    let told = rig.server.put(&program, PathSpec::published()).await;
+    assert_eq!(told, Err(PathError::Down));
+    drop(held);
+    rig.until("made", |now| now.path(&program).is_some()).await;
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_publishes_where_nobody_may() {
+    let rig = Rig::start(&["preview"]).await;
+    for path in ["program", "preview"] {
+        rig.server
+            .put(&name(path), PathSpec::published())
+            .await
+            .unwrap();
+    }
+    let refused = rig
+        .publish(&rig.server.rtsp_url(&name("program")), &[])
+        .await;
+    assert!(!timeout(LONG, refused.ended()).await.unwrap().is_success());
+    let _allowed = rig
+        .publish(&rig.server.rtsp_url(&name("preview")), &[])
+        .await;
+    rig.until("published", |now| {
+        now.path(&name("preview")).is_some_and(|path| path.online)
+    })
+    .await;
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_path_says_why_without_its_secrets() {
+    let rig = Rig::start(&[]).await;
+    let to = Forward::to(Secret::new("gopher://h/live#key-7890"));
+    let spec = PathSpec::forwarded(name("program"), to);
+    let error = rig.server.put(&name("out/1"), spec).await.unwrap_err();
+    let PathError::Refused { reason, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert!(reason.contains("unsupported scheme"), "{reason}");
+    assert!(!error.to_string().contains("key-7890"));
+    // It does not keep others from being made.
+    rig.server
+        .put(&name("program"), PathSpec::published())
+        .await
+        .unwrap();
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_is_private_and_holds_no_secret() {
+    let rig = Rig::start(&[]).await;
+    let spec = PathSpec::pulled(Secret::new("rtsp://u:hidden-word@127.0.0.1:1/x"));
+    rig.server.put(&name("cam/1"), spec).await.unwrap();
+    let directory = rig.directory.path().join("mediamtx");
+    let file = directory.join("mediamtx.yml");
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("hidden-word"));
+    rig.until("tried", |_| {
+        rig.server.source_error(&name("cam/1")).is_some()
+    })
+    .await;
+    assert!(!rig.server.log().join("\n").contains("hidden-word"));
+    rig.end().await;
+}
