@@ -151,9 +151,9 @@ fn white_over_black_at_each_opacity_gives_the_golden_values() {
     for (opacity, luma, chroma) in [
         (0, 16, 90),
         (1, 17, 90),
-        (64, 71, 99), // 99.5 exactly
-        (128, 126, 109),
-        (192, 180, 119),
+        (64, 71, 99),    // 99.5 exactly
+        (128, 125, 109), // 125.5 exactly
+        (192, 180, 118), // 118.5 exactly
         (255, 234, 128),
         (256, 235, 128),
         (300, 235, 128),
