@@ -55,12 +55,14 @@ pub struct Timeline {
 }
 
 /// What is shown when a source is missing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fallback {
     /// A picture; the shipped "technical difficulties" where there is none.
     pub picture: Option<FallbackPicture>,
     /// A camera that stands in.
     pub backup_camera_id: Option<CameraId>,
+    /// What this version does not use, as it was sent.
+    pub extra: Map<String, Value>,
     /// Where it stands in what was sent.
     pub(crate) at: String,
 }
@@ -202,7 +204,7 @@ impl Timeline {
         put("revision", json!(self.revision));
         put("destination_ids", json!(self.destination_ids));
         let picture = self.fallback.picture.as_ref();
-        let mut fallback = Map::new();
+        let mut fallback = self.fallback.extra.clone();
         if let Some(picture) = picture {
             fallback.insert("test_pattern".to_owned(), json!(picture.written()));
         }

@@ -111,8 +111,7 @@ pub(crate) fn quote(text: &str) -> String {
     format!("{short:?}{dots}")
 }
 
-/// The fields of one object. Every field that is asked for counts as known; [`Self::rest`] warns of
-/// the others. `null` is the same as absent.
+/// The fields of one object. What is read counts as known; [`Self::rest`] warns of the others. `null` is the same as absent.
 pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,
     at: String,
@@ -139,14 +138,22 @@ impl<'a> Fields<'a> {
         step(&self.at, name)
     }
 
-    /// The first of `names` that is there. All of them count as known.
+    /// The first of `names` that is there. It and those that are not there count as known; a second
+    /// one stays for [`Self::rest`].
     pub(crate) fn get(&mut self, names: &[&'static str]) -> Option<(&'static str, &'a Value)> {
-        self.known.extend_from_slice(names);
-        let there = |name: &&'static str| {
-            let value = self.map.get(*name)?;
-            (!value.is_null()).then_some((*name, value))
-        };
-        names.iter().find_map(there)
+        let mut first = None;
+        for name in names {
+            match self.map.get(*name) {
+                Some(value) if !value.is_null() => {
+                    if first.is_none() {
+                        first = Some((*name, value));
+                        self.known.push(name);
+                    }
+                }
+                Some(_) | None => self.known.push(name),
+            }
+        }
+        first
     }
 
     /// Text of `limits` characters.

@@ -193,7 +193,7 @@ impl Rundown {
         Some(Shown {
             cue,
             source: video.source,
-            into: frame - video.start,
+            into: frame.saturating_sub(video.start),
         })
     }
 
@@ -201,7 +201,7 @@ impl Rundown {
     fn of_last_pass(&self, at: Position) -> Option<Shown> {
         let before = at.loops.checked_sub(1)?;
         let last = self.video.len().checked_sub(1)?;
-        self.shown(last, at.frame + self.pass_length(before))
+        self.shown(last, at.frame.saturating_add(self.pass_length(before)))
     }
 }
 

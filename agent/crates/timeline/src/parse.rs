@@ -179,13 +179,12 @@ fn fallback(fields: &mut Fields<'_>, notes: &mut Notes) -> Fallback {
     let picture = inner.id(notes, &["test_pattern"], |text| {
         FallbackPicture::parse(&text)
     });
-    let fallback = Fallback {
+    Fallback {
         picture,
         backup_camera_id: inner.id(notes, &["backup_camera_id"], CameraId::parse),
         at: inner.at().to_owned(),
-    };
-    inner.rest(notes);
-    fallback
+        extra: inner.rest(notes),
+    }
 }
 
 /// A track as it was sent, its place, and the kind that the place says.
@@ -217,17 +216,24 @@ fn tracks(fields: &mut Fields<'_>, notes: &mut Notes) -> Vec<Track> {
             let Some(mut groups) = Fields::of(value, at.clone(), notes) else {
                 return Vec::new();
             };
-            for (names, kind) in [
-                (&["video"][..], TrackKind::Video),
-                (&["overlays", "overlay"], TrackKind::Overlay),
-                (&["audio"], TrackKind::Audio),
-                (&["control"], TrackKind::Control),
+            for (name, kind) in [
+                ("video", TrackKind::Video),
+                ("overlays", TrackKind::Overlay),
+                ("overlay", TrackKind::Overlay),
+                ("audio", TrackKind::Audio),
+                ("control", TrackKind::Control),
             ] {
-                if let Some((name, value)) = groups.get(names) {
+                if let Some((name, value)) = groups.get(&[name]) {
                     spread(value, &groups.place(name), Some(kind), &mut found);
                 }
             }
-            groups.rest(notes);
+            for key in groups.rest(&mut Notes::default()).keys() {
+                let message = format!(
+                    "tracks are video, overlays, audio and control, not {}",
+                    quote(key)
+                );
+                notes.error(step(&at, key), message);
+            }
         }
         _ => notes.error(
             &at,
@@ -371,8 +377,9 @@ fn entry(
     notes: &mut Notes,
 ) -> (TransitionType, f64) {
     let outer: Option<TransitionType> = cue.value(notes, &["transition_type", "transition"]);
-    let inner: Option<TransitionType> = params.value(notes, &["transition", "transition_type"]);
-    let kind = inner.or(outer).unwrap_or_default();
+    let inner: Option<TransitionType> = params.value(notes, &["transition"]);
+    let other: Option<TransitionType> = params.value(notes, &["transition_type"]);
+    let kind = inner.or(other).or(outer).unwrap_or_default();
     let limits = 0.0..=DURATION_LIMIT;
     let outer = cue.number(notes, &["transition_duration"], limits.clone());
     let inner = params.number(notes, &["transition_duration"], limits);

@@ -33,8 +33,8 @@ pub struct Rundown {
 pub struct SourceUse {
     /// What it shows.
     pub source: Source,
-    /// What becomes of its sound where its first cue says so; the camera's own setting where there is
-    /// none. Each cue's own word is in [`VideoCue::audio`].
+    /// What becomes of its sound, where one of its cues says so; else the camera's own setting, and
+    /// for files passthrough. Each cue's own word is in [`VideoCue::audio`].
     pub audio: Option<AudioPolicy>,
     /// A film: its time 0 is due at the first frame of its cue, and it needs an input of its own for
     /// every cue. Otherwise (cameras, still pictures, patterns, colours) one input serves all cues.

@@ -4,6 +4,8 @@ use crate::*;
 use model::{CueId, FrameRate, Source, Transition};
 use serde_json::{Value, json};
 
+mod hostile;
+mod model_check;
 mod playing;
 mod reading;
 

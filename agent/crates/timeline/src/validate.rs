@@ -104,7 +104,7 @@ pub fn validate(timeline: &Timeline, known: &Known) -> Report {
             }
             TrackKind::Overlay => {
                 sequence(timeline, track, &mut notes);
-                fades(track, &mut notes);
+                graphics(track, &mut notes);
             }
             TrackKind::Audio | TrackKind::Control => {}
         }
@@ -236,15 +236,27 @@ fn transitions(timeline: &Timeline, track: &Track, notes: &mut Notes) {
     }
 }
 
-fn fades(track: &Track, notes: &mut Notes) {
+fn graphics(track: &Track, notes: &mut Notes) {
     for cue in &track.cues {
-        if let Action::ShowOverlay {
-            fade_in, fade_out, ..
+        let Action::ShowOverlay {
+            graphic,
+            fade_in,
+            fade_out,
         } = &cue.action
-            && fade_in + fade_out > cue.duration + CLOSE
-        {
+        else {
+            continue;
+        };
+        if fade_in + fade_out > cue.duration + CLOSE {
             let message = "the fades are longer than the cue and are shortened in proportion";
             notes.warn(step(&cue.at, "params"), message);
+        }
+        let blank = graphic
+            .text
+            .as_ref()
+            .is_none_or(|text| text.trim().is_empty());
+        if blank && graphic.image.is_none() {
+            let message = "the text is empty: nothing is shown";
+            notes.warn(step(&step(&cue.at, "params"), "text"), message);
         }
     }
 }
