@@ -6,7 +6,7 @@
 mod ring;
 mod sinc;
 
-use ring::{Pushed, RAMP, Ring, STEP_NS, length_ns};
+use ring::{FILL_NS, Pushed, RAMP, Ring, STEP_NS, length_ns};
 use sinc::{REACH, Sinc};
 
 /// Off by less than this the sound is left alone.
@@ -83,8 +83,13 @@ impl Lane {
         if samples.len() < 2 || !(-ABSURD..=ABSURD).contains(&pts_ns) {
             return;
         }
-        let waiting = self.place.is_some() || self.heard < self.ring.end();
-        if self.ring.push(pts_ns, samples, waiting) == Pushed::Stepped {
+        if self.place.is_none() {
+            let apart = !(-STEP_NS..=FILL_NS).contains(&self.ring.off(pts_ns));
+            if apart || self.heard >= self.ring.end() {
+                self.ring.restart(pts_ns);
+            }
+        }
+        if self.ring.push(pts_ns, samples) == Pushed::Stepped {
             self.patience = PATIENCE;
         }
     }
@@ -258,3 +263,6 @@ impl Default for Lane {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,65 @@ impl Mixdown {
         rest.fill(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mix(sounds: &[(&[f32], f32, f32)], samples: usize) -> Vec<i16> {
+        let mut mixdown = Mixdown::new(samples);
+        mixdown.begin(samples);
+        for (sound, from, to) in sounds {
+            mixdown.add(sound, *from, *to);
+        }
+        let mut out = vec![77; samples * 2];
+        mixdown.finish(&mut out);
+        out
+    }
+
+    #[test]
+    fn every_16_bit_value_passes_untouched_at_full_gain() {
+        let all: Vec<i16> = (i16::MIN..=i16::MAX).collect();
+        let sound: Vec<f32> = all.iter().map(|&s| f32::from(s) / 32768.0).collect();
+        assert_eq!(mix(&[(&sound, 1.0, 1.0)], all.len() / 2), all);
+    }
+
+    #[test]
+    fn sums_saturate_instead_of_wrapping_and_nonsense_is_silence() {
+        let sound = [0.9, -0.9, f32::NAN, f32::INFINITY];
+        let out = mix(&[(&sound, 1.0, 1.0), (&sound, 1.0, 1.0)], 2);
+        assert_eq!(out, [i16::MAX, i16::MIN, 0, i16::MAX]);
+    }
+
+    #[test]
+    fn a_fade_is_a_straight_line_over_the_frame_and_the_next_goes_on_from_it() {
+        let sound = vec![0.5; 3200];
+        let out = mix(&[(&sound, 0.2, 0.4)], 1600);
+        assert_eq!((out[0], out[1600], out[3199]), (3279, 4917, 6554));
+        assert!(out.windows(2).all(|w| (0..=3).contains(&(w[1] - w[0]))));
+    }
+
+    #[test]
+    fn a_cut_is_over_within_ten_milliseconds() {
+        let sound = vec![0.5; 3200];
+        let out = mix(&[(&sound, 1.0, 0.0)], 1600);
+        assert!(out[0] > 16_000 && out[958] == 0);
+        assert!(out[960..].iter().all(|&s| s == 0));
+        let out = mix(&[(&sound, 0.0, 1.0)], 1600);
+        assert!(out[0] < 100 && out[960..].iter().all(|&s| s == 16_384));
+    }
+
+    #[test]
+    fn a_sound_or_an_output_of_another_length_is_met_with_silence() {
+        let out = mix(&[(&[0.5; 4], 1.0, 1.0), (&[0.0; 100], 1.0, 1.0)], 4);
+        assert_eq!(out, [16_384, 16_384, 16_384, 16_384, 0, 0, 0, 0]);
+        assert!(mix(&[(&[0.5; 4], 0.0, 1.0)], 0).is_empty());
+        let mut mixdown = Mixdown::default();
+        mixdown.begin(1);
+        mixdown.add(&[0.5, 0.5], 1.0, 1.0);
+        let mut out = [77; 4];
+        mixdown.finish(&mut out);
+        assert_eq!(out, [16_384, 16_384, 0, 0]);
+        mixdown.finish(&mut out[..1]);
+    }
+}

@@ -12,7 +12,7 @@ pub(super) const STEP_NS: i64 = 40_000_000;
 /// A chunk that is off by more than this, and by more than the one before, follows something lost.
 const LOST_NS: i64 = 15_000_000;
 /// Up to this a gap is filled with silence; beyond, the PTS have stepped.
-const FILL_NS: i64 = 500_000_000;
+pub(super) const FILL_NS: i64 = 500_000_000;
 
 /// Samples of one source.
 #[derive(Debug)]
@@ -81,15 +81,23 @@ impl Ring {
         i64::try_from(after.div_euclid(62_500)).unwrap_or(i64::MAX)
     }
 
-    /// Adds a chunk. `waiting` says whether samples before it are still to be heard without a break.
-    pub(super) fn push(&mut self, pts: i64, chunk: &[i16], waiting: bool) -> Pushed {
-        let off = pts - self.pts(self.end);
+    /// By how much a chunk's PTS is after that of the newest sample's end.
+    pub(super) fn off(&self, pts: i64) -> i64 {
+        pts - self.pts(self.end)
+    }
+
+    /// Forgets all samples; the next begins at this PTS.
+    pub(super) fn restart(&mut self, pts: i64) {
+        self.origin += self.off(pts);
+        self.held = 0;
+        (self.off, self.ramp) = (0, ([0; 2], 0));
+    }
+
+    /// Adds a chunk to those before it.
+    pub(super) fn push(&mut self, pts: i64, chunk: &[i16]) -> Pushed {
+        let off = self.off(pts);
         let mut pushed = Pushed::Joined;
-        if !waiting {
-            self.origin += off;
-            self.held = 0;
-            (self.off, self.ramp) = (0, ([0; 2], 0));
-        } else if off.abs() <= STEP_NS {
+        if off.abs() <= STEP_NS {
             self.join(off);
         } else if (0..=FILL_NS).contains(&off) {
             self.ramp();
