@@ -112,6 +112,14 @@ fn a_cut_to_a_lost_source_steps_down_at_once_and_a_cut_away_is_taken_at_once() {
 }
 
 #[test]
+fn a_source_that_was_lost_when_it_was_asked_for_comes_back_like_any_other() {
+    let ask = Ask::only(take(A));
+    let states = [(0, Lost), (50, Fresh)];
+    let expected = [(0, PATTERN), (50, PATTERN), (299, PATTERN), (300, A)];
+    life("lost from the start", &ask, &states, &expected);
+}
+
+#[test]
 fn the_ladder_goes_by_backup_and_slate_to_the_pattern_and_the_last_picture() {
     let inputs = Inputs::fresh(&[A, BACKUP, SLATE]);
     let ask = Ask {

@@ -289,3 +289,21 @@ fn what_comes_soon_is_told_over_the_end_of_the_loop() {
     let ids: Vec<CameraId> = rundown.cameras().cloned().collect();
     assert_eq!(ids.len(), 3);
 }
+
+#[test]
+fn a_graphic_that_lasts_to_the_end_is_there_on_the_last_frame_of_every_pass() {
+    let document = json!({ "name": "n", "duration": 120, "loop": true, "tracks": { "overlays": [
+        { "cues": [{ "start_time": 0, "duration": 120, "action": "show_overlay",
+            "params": { "text": "x" } }] }]}});
+    let rundown = compile(&parse_value(&document).unwrap(), ntsc());
+    let mut transport = Transport::new();
+    transport.start(&rundown, 0, at(0, 0));
+    for n in 0..20_000 {
+        let position = transport.position(&rundown, n).unwrap();
+        assert_eq!(
+            looked(&rundown, position).graphics().len(),
+            1,
+            "{position:?}"
+        );
+    }
+}
