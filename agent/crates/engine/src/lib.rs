@@ -4,7 +4,10 @@
 //! Never decides what is on air (a [`model::Director`] does), never stores anything, knows no wire
 //! format of ours. Uses `model`, `runtime` and `mixer`.
 
+pub mod input;
 pub mod mediamtx;
-pub mod process;
 pub mod nut;
+pub mod process;
+pub mod program;
 pub mod tools;
+pub mod trial;

@@ -72,6 +72,10 @@ pub(crate) struct Arrival {
     pub(crate) run: u32,
 }
 
+/// A buffer out of a [`Pool`], held by nobody else.
+#[derive(Debug)]
+pub(crate) struct Taken(pub(crate) Arc<FrameBuf>);
+
 /// The buffers of one reader: each is used again as soon as nobody else holds it.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -87,6 +91,38 @@ impl Pool {
             most,
             frames: Vec::new(),
         }
+    }
+
+    /// A pool whose buffers are all there already, and which never takes more.
+    pub(crate) fn filled(size: Size, count: usize) -> Self {
+        let frames = (0..count).map(|_| Arc::new(FrameBuf::blank(size)));
+        Self {
+            size,
+            most: count,
+            frames: frames.collect(),
+        }
+    }
+
+    /// Takes a buffer that nobody else holds out of the pool, to be given back soon.
+    pub(crate) fn take(&mut self) -> Option<Taken> {
+        let index = self.free()?;
+        Some(Taken(self.frames.swap_remove(index)))
+    }
+
+    /// Puts a buffer back; it stays in use as long as the returned picture does.
+    pub(crate) fn give_back(&mut self, taken: Taken) -> Arc<FrameBuf> {
+        self.frames.push(taken.0.clone());
+        taken.0
+    }
+
+    /// Takes a picture's buffer out of the pool, if it is one of ours and nobody else holds it.
+    pub(crate) fn reclaim(&mut self, frame: Arc<FrameBuf>) -> Result<Taken, Arc<FrameBuf>> {
+        let place = self.frames.iter().position(|f| Arc::ptr_eq(f, &frame));
+        let Some(place) = place.filter(|_| Arc::strong_count(&frame) == 2) else {
+            return Err(frame);
+        };
+        drop(self.frames.swap_remove(place));
+        Ok(Taken(frame))
     }
 
     /// The index of a buffer that nobody else holds; `None` when all `most` are in use.

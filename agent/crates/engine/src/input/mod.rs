@@ -13,7 +13,7 @@ mod inlet;
 mod stats;
 
 pub use frame::FrameBuf;
-pub(crate) use frame::{Arrival, PIECE, Pool, SoundPiece};
+pub(crate) use frame::{Arrival, PIECE, Pool, SoundPiece, Taken};
 pub use image::{Image, ImageError, ImageLimits, decode_image};
 pub use inlet::Inlet;
 pub(crate) use inlet::{Feed, Kind};
@@ -137,8 +137,7 @@ pub fn open(launcher: &Launcher, spec: InputSpec) -> Result<(Inlet, Input), Open
                 source,
             };
             if image::is_image(&path).map_err(failed)? {
-                let still =
-                    image::decode_still(launcher, &spec.ffmpeg, &path, spec.size, fit)?;
+                let still = image::decode_still(launcher, &spec.ffmpeg, &path, spec.size, fit)?;
                 return open_still(&spec, Arc::new(still));
             }
             decoder::start(launcher, spec)

@@ -1,9 +1,8 @@
 //! What a source's parts know of each other: flags and counters, without locks.
 
-use crate::process::Cause;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use crate::process::{Cause, Process};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 
 /// How a source's decoder is doing. Whether it is *shown* is the mixer's watchdog's business.
@@ -97,6 +96,7 @@ pub(crate) struct Shared {
     pub(crate) wanted_ns: AtomicI64,
     ending: Mutex<(Option<Cause>, Vec<String>)>,
     sleepers: Mutex<Vec<Thread>>,
+    child: Mutex<Option<Arc<Process>>>,
 }
 
 impl Shared {
@@ -117,21 +117,32 @@ impl Shared {
 
     /// Registers the calling thread to be woken by [`Shared::wake`].
     pub(crate) fn sleeper(&self) {
-        let mut sleepers = self
-            .sleepers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         sleepers.push(std::thread::current());
     }
 
     /// Wakes whoever waits for a change of the flags. Not for the mixer: it takes a lock.
     pub(crate) fn wake(&self) {
-        let sleepers = self
-            .sleepers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in sleepers.iter() {
             thread.unpark();
+        }
+        drop(sleepers);
+        // A reader that waits for data wakes when there is none to come.
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(process) = &*child {
+            process.kill();
+        }
+    }
+
+    /// Remembers the running decoder, to be ended by [`Shared::wake`].
+    pub(crate) fn attend(&self, process: Option<Arc<Process>>) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        *child = process;
+        if let Some(process) = &*child
+            && self.closed()
+        {
+            process.kill();
         }
     }
 

@@ -5,21 +5,27 @@
 //! waits for anything but time; commands reach it through a lock-free queue, and what it no longer
 //! needs is dropped elsewhere. An encoder that hangs or dies is replaced while the mixer runs on.
 
-mod args;
+pub(crate) mod args;
 mod encoder;
 mod mixer;
 mod slot;
+mod sound;
 mod stats;
-mod timing;
 
 pub use stats::{EncoderStats, ProgramStats};
 
+use self::encoder::Encoder;
+use self::mixer::{Command, Line, Mixer};
+use self::slot::Slot;
 use crate::input::Inlet;
 use crate::process::{LaunchError, Launcher};
 use crate::trial::Chosen;
 use model::{Director, FrameRate, InputId, Profile, Raster, RasterId, Size, Still};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Sound codec of an output.
@@ -77,6 +83,9 @@ pub enum StartError {
     /// An encoder without outputs, or more encoders than [`MAX_ENCODERS`].
     #[error("an encoder needs 1 to {MAX_OUTPUTS} outputs, a program 1 to {MAX_ENCODERS} encoders")]
     Outputs,
+    /// More inputs than [`MAX_INPUTS`].
+    #[error("a program has at most {MAX_INPUTS} inputs")]
+    Inputs,
     /// FFmpeg could not be started.
     #[error("the encoder cannot be started")]
     Launch(#[from] LaunchError),
@@ -114,10 +123,10 @@ pub enum CommandError {
 pub struct Program {
     launcher: Launcher,
     spec: ProgramSpec,
-    line: Arc<mixer::Line>,
+    line: Arc<Line>,
     held: Mutex<Held>,
-    encoders: Mutex<Vec<encoder::Encoder>>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+    encoders: Mutex<Vec<Encoder>>,
+    mixer: Option<JoinHandle<()>>,
 }
 
 /// What the mixer holds or is about to, by the commands it was given.
@@ -125,7 +134,7 @@ pub struct Program {
 struct Held {
     inputs: BTreeSet<InputId>,
     rasters: BTreeSet<RasterId>,
-    next_encoder: u32,
+    encoders: u32,
 }
 
 impl Program {
@@ -138,41 +147,172 @@ impl Program {
         spec: ProgramSpec,
         inlets: Vec<(InputId, Inlet)>,
         director: Box<dyn Director>,
-    ) -> Result<Self, StartError>;
+    ) -> Result<Self, StartError> {
+        if spec.fallback.size != spec.size {
+            return Err(StartError::Size(spec.fallback.size, spec.size));
+        }
+        let line = Arc::new(Line::default());
+        let mut program = Self {
+            launcher: launcher.clone(),
+            line: line.clone(),
+            held: Mutex::default(),
+            encoders: Mutex::default(),
+            mixer: None,
+            spec,
+        };
+        let mixer = Mixer::new(&program.spec, line, director);
+        program.add_encoder(program.spec.encoder.clone())?;
+        for (id, inlet) in inlets {
+            // The queue is empty and has room for as many inputs as there may be.
+            program.attach(id, inlet).map_err(|_| StartError::Inputs)?;
+        }
+        let thread = std::thread::Builder::new().name("mixer".to_owned());
+        let thread = thread
+            .spawn(move || mixer.run())
+            .map_err(StartError::Thread)?;
+        program.mixer = Some(thread);
+        Ok(program)
+    }
 
     /// Gives the mixer a source; one of the same number is replaced.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub fn attach(&self, id: InputId, inlet: Inlet) -> Result<(), CommandError>;
+    pub fn attach(&self, id: InputId, inlet: Inlet) -> Result<(), CommandError> {
+        let mut held = self.held();
+        if held.inputs.len() >= MAX_INPUTS && !held.inputs.contains(&id) {
+            return Err(CommandError::Full);
+        }
+        let slot = Box::new(Slot::new(id, inlet, self.spec.rate));
+        self.line.send(Command::Attach(slot))?;
+        held.inputs.insert(id);
+        Ok(())
+    }
 
-    /// Takes a source away from the mixer.
+    /// Takes a source away from the mixer. Unknown numbers are no fault.
     ///
     /// # Errors
     /// [`CommandError::Busy`].
-    pub fn detach(&self, id: InputId) -> Result<(), CommandError>;
+    pub fn detach(&self, id: InputId) -> Result<(), CommandError> {
+        let mut held = self.held();
+        self.line.send(Command::Detach(id))?;
+        held.inputs.remove(&id);
+        Ok(())
+    }
 
     /// Gives the mixer a graphic, or replaces the one of the same number.
-    pub fn put_raster(&self, id: RasterId, raster: Arc<Raster>) -> Result<(), CommandError>;
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn put_raster(&self, id: RasterId, raster: Arc<Raster>) -> Result<(), CommandError> {
+        let mut held = self.held();
+        if held.rasters.len() >= MAX_RASTERS && !held.rasters.contains(&id) {
+            return Err(CommandError::Full);
+        }
+        self.line.send(Command::PutRaster(id, raster))?;
+        held.rasters.insert(id);
+        Ok(())
+    }
 
-    /// Takes a graphic away from the mixer.
-    pub fn drop_raster(&self, id: RasterId) -> Result<(), CommandError>;
+    /// Takes a graphic away from the mixer. Unknown numbers are no fault.
+    ///
+    /// # Errors
+    /// [`CommandError::Busy`].
+    pub fn drop_raster(&self, id: RasterId) -> Result<(), CommandError> {
+        let mut held = self.held();
+        self.line.send(Command::DropRaster(id))?;
+        held.rasters.remove(&id);
+        Ok(())
+    }
 
-    /// Adds an encode of another profile.
-    pub fn add_encoder(&self, spec: EncoderSpec) -> Result<EncoderId, StartError>;
+    /// Adds an encode of another profile; the main one was added first and has number 0.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn add_encoder(&self, spec: EncoderSpec) -> Result<EncoderId, StartError> {
+        let mut encoders = self.encoders();
+        let outputs = (1..=MAX_OUTPUTS).contains(&spec.outputs.len());
+        if !outputs || encoders.len() >= MAX_ENCODERS {
+            return Err(StartError::Outputs);
+        }
+        let mut held = self.held();
+        let id = EncoderId(held.encoders);
+        let line = self.line.clone();
+        let encoder = Encoder::start(&self.launcher, &self.spec, spec, id, line)?;
+        self.line
+            .send(Command::AddFeed(encoder.feed()))
+            .map_err(|_| StartError::Outputs)?;
+        held.encoders += 1;
+        encoders.push(encoder);
+        Ok(id)
+    }
 
-    /// Ends an encode that was added. The main one is number 0 and ends with the program.
-    pub fn remove_encoder(&self, id: EncoderId);
+    /// Ends an encode that was added. The main one ends with the program. Blocks for up to a second.
+    pub fn remove_encoder(&self, id: EncoderId) {
+        let mut encoders = self.encoders();
+        let place = encoders.iter().position(|e| e.id == id && id.0 != 0);
+        let encoder = place.map(|place| encoders.remove(place));
+        drop(encoders);
+        if encoder.is_some() {
+            // If the mixer hangs, its queue keeps a feed that nobody reads, which does no harm.
+            let _busy = self.line.send(Command::DropFeed(id));
+        }
+    }
 
     /// The frame that was planned last; `None` before the first.
-    pub fn frame(&self) -> Option<u64>;
+    #[must_use]
+    pub fn frame(&self) -> Option<u64> {
+        self.line
+            .meter
+            .frames
+            .load(Ordering::Acquire)
+            .checked_sub(1)
+    }
 
-    /// When frame `n` is due, [`runtime::SystemClock`] nanoseconds.
-    pub fn due_ns(&self, n: u64) -> u64;
+    /// When frame `n` is due, [`runtime::SystemClock`] nanoseconds; `None` before the mixer has begun.
+    #[must_use]
+    pub fn due_ns(&self, n: u64) -> Option<u64> {
+        let zero = self.line.zero_ns.load(Ordering::Acquire);
+        let after = u64::try_from(self.spec.rate.time_of(n).as_nanos()).ok()?;
+        (zero > 0).then(|| zero.saturating_add(after))
+    }
 
     /// Its counters, readable at any time.
-    pub fn stats(&self) -> ProgramStats;
+    #[must_use]
+    pub fn stats(&self) -> ProgramStats {
+        let meter = &self.line.meter;
+        ProgramStats {
+            frames: meter.frames.load(Ordering::Relaxed),
+            late_repeats: meter.late_repeats.load(Ordering::Relaxed),
+            worst_late_us: meter.worst_late_us.load(Ordering::Relaxed),
+            mix_p50_us: meter.mix.quantile(0.5),
+            mix_p99_us: meter.mix.quantile(0.99),
+            missing: meter.missing.load(Ordering::Relaxed),
+            encoders: self.encoders().iter().map(Encoder::stats).collect(),
+        }
+    }
 
-    /// Ends the mixer and its encoders. Blocks for at most a second or so.
-    pub fn stop(self);
+    /// Ends the mixer and its encoders. Blocks for up to a second.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn encoders(&self) -> MutexGuard<'_, Vec<Encoder>> {
+        self.encoders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.line.stop.store(true, Ordering::Release);
+        if let Some(mixer) = self.mixer.take() {
+            let _panicked = mixer.join();
+        }
+        self.encoders().clear();
+        self.line.bury();
+    }
 }

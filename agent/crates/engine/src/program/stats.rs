@@ -95,7 +95,11 @@ impl Times {
 
     /// The value below which `share` (0.0..=1.0) of all lie, to the step below.
     pub(crate) fn quantile(&self, share: f64) -> u32 {
-        let counts = || self.buckets.iter().map(|b| u64::from(b.load(Ordering::Relaxed)));
+        let counts = || {
+            self.buckets
+                .iter()
+                .map(|b| u64::from(b.load(Ordering::Relaxed)))
+        };
         let total: u64 = counts().sum();
         #[expect(
             clippy::cast_precision_loss,
