@@ -1,0 +1,12 @@
+import "@fontsource-variable/inter/wght.css";
+import "./style/tokens.css";
+import "./style/page.css";
+import { render } from "preact";
+import { begin } from "./state/show";
+import { App } from "./ui/App";
+
+const root = document.getElementById("app");
+if (root) {
+  render(<App />, root);
+  begin();
+}
