@@ -3,6 +3,12 @@
 //! Owns the joints between the parts: settings, commands, the local API, the running show. The parts
 //! themselves live in `crates/`. `main` and `wiring` build them and hand them to the supervisor.
 
+pub mod assets;
 pub mod config;
-pub mod show;
+pub mod local_api;
 pub mod modules;
+pub mod show;
+pub mod telemetry;
+pub mod time;
+pub mod egress;
+pub mod wiring;

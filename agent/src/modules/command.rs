@@ -33,8 +33,7 @@ impl Origin {
     }
 }
 
-/// Everything that can be asked.
-#[derive(Debug)]
+/// Everything that can be asked. It has no `Debug`: it may carry passwords and stream keys.
 pub enum Command {
     /// About the preview and going live.
     Preview(PreviewCommand),
@@ -57,7 +56,6 @@ pub enum Command {
 }
 
 /// About the preview and going live.
-#[derive(Debug)]
 pub enum PreviewCommand {
     /// Start the program of a timeline.
     Start(PreviewStart),
@@ -76,7 +74,6 @@ pub enum PreviewCommand {
 }
 
 /// About cameras.
-#[derive(Debug)]
 pub enum CameraCommand {
     /// All of them.
     List,
@@ -97,7 +94,6 @@ pub enum CameraCommand {
 }
 
 /// About destinations.
-#[derive(Debug)]
 pub enum DestinationCommand {
     /// All of them.
     List,
@@ -114,7 +110,6 @@ pub enum DestinationCommand {
 }
 
 /// About saved timelines.
-#[derive(Debug)]
 pub enum TimelineCommand {
     /// All of them, in short.
     List,
@@ -131,7 +126,6 @@ pub enum TimelineCommand {
 }
 
 /// About the timeline that runs.
-#[derive(Debug)]
 pub enum ExecutionCommand {
     /// Run a timeline, with destinations at once where they are given.
     Start(ExecutionStart),
@@ -150,7 +144,6 @@ pub enum ExecutionCommand {
 }
 
 /// About graphics on air.
-#[derive(Debug)]
 pub enum OverlayCommand {
     /// Those on air now.
     List,
@@ -159,7 +152,6 @@ pub enum OverlayCommand {
 }
 
 /// About cameras that are sent straight to a destination.
-#[derive(Debug)]
 pub enum StreamCommand {
     /// All of them.
     List,
@@ -178,7 +170,6 @@ pub enum StreamCommand {
 }
 
 /// Stop everything.
-#[derive(Debug)]
 pub enum EmergencyCommand {
     /// End the program and every stream.
     KillAllStreams,
@@ -187,7 +178,6 @@ pub enum EmergencyCommand {
 }
 
 /// About what the agent offers.
-#[derive(Debug)]
 pub enum CatalogueCommand {
     /// The encoding profiles.
     Profiles,

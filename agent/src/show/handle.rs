@@ -149,6 +149,9 @@ pub enum Request {
         id: StreamId,
         answer: Answer<()>,
     },
+    Refresh {
+        answer: Answer<()>,
+    },
 }
 
 /// The owner's end: the questions in order, and where the state is shown.
@@ -315,6 +318,15 @@ impl Show {
     /// [`ShowError::StreamNotRunning`].
     pub async fn stream_stop(&self, id: StreamId) -> Result<(), ShowError> {
         self.ask(|answer| Request::StreamStop { id, answer }).await
+    }
+
+    /// Says that cameras or destinations were changed, so that what runs follows: the paths of what was
+    /// changed are made anew, the others are not touched.
+    ///
+    /// # Errors
+    /// [`ShowError::Stopping`].
+    pub async fn refresh(&self) -> Result<(), ShowError> {
+        self.ask(|answer| Request::Refresh { answer }).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Request) -> Result<T, ShowError> {

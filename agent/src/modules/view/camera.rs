@@ -140,8 +140,8 @@ pub struct CameraView {
 /// What a try of a camera's connection found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"success": true, "message": "The camera answers and gives H.264 video.",
-    "reachable": true, "authenticated": true, "video": "H264", "audio": "MPEG4-GENERIC",
-    "elapsed_ms": 48}))]
+    "reachable": true, "authenticated": true, "video": "H264", "size": "1920x1080",
+    "has_audio": true, "elapsed_ms": 480}))]
 pub struct CameraTestView {
     /// Whether the camera can be used as it is.
     pub success: bool,
@@ -155,10 +155,12 @@ pub struct CameraTestView {
     pub reachable: bool,
     /// Whether it took the user name and password; unknown where it was not asked.
     pub authenticated: Option<bool>,
-    /// The video codec as the camera names it.
+    /// The video codec.
     pub video: Option<String>,
-    /// The audio codec as the camera names it.
-    pub audio: Option<String>,
+    /// Size of the picture, `1920x1080`, where it was seen in time.
+    pub size: Option<String>,
+    /// Whether it has sound.
+    pub has_audio: Option<bool>,
     /// How long the try took, in milliseconds.
     pub elapsed_ms: u64,
 }

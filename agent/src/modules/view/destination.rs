@@ -6,8 +6,8 @@ use model::{DestinationId, Platform, ProfileName, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A destination to be added.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+/// A destination to be added. It has no `Debug`: a key may have been pasted into the address.
+#[derive(Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"name": "Main channel", "platform": "youtube", "stream_key": "abcd-efgh"}))]
 pub struct DestinationDraft {
     /// Its id, `[a-z0-9-]{1,40}`; the next number where there is none.
@@ -35,8 +35,8 @@ pub struct DestinationDraft {
     pub max_kbps: Option<u32>,
 }
 
-/// What is changed of a destination; what is absent stays as it is.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+/// What is changed of a destination; what is absent stays as it is. It has no `Debug`.
+#[derive(Clone, Default, Deserialize, ToSchema)]
 pub struct DestinationPatch {
     /// What people call it, 1 to 100 characters.
     pub name: Option<String>,

@@ -1,0 +1,69 @@
+//! What the agent offers, and the emergency stop, over HTTP.
+
+use super::{Answer, AppState};
+use crate::modules::command::{CatalogueCommand, Command, EmergencyCommand};
+use crate::modules::view::{AssetView, EmergencyStatusView, KillView, ProfileView};
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this resource.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_profiles))
+        .routes(routes!(list_assets))
+        .routes(routes!(kill_all_streams))
+        .routes(routes!(emergency_status))
+}
+
+/// Lists the encoding profiles.
+#[utoipa::path(
+    get,
+    path = "/api/profiles",
+    tag = "catalogue",
+    responses(
+        (status = 200, description = "The profiles", body = Vec<ProfileView>),
+    ),
+)]
+async fn list_profiles(State(app): State<AppState>) -> Answer {
+    app.ask(Command::Catalogue(CatalogueCommand::Profiles)).await
+}
+
+/// Lists the files in the assets folder, at most 10000.
+#[utoipa::path(
+    get,
+    path = "/api/assets",
+    tag = "catalogue",
+    responses(
+        (status = 200, description = "The files", body = Vec<AssetView>),
+    ),
+)]
+async fn list_assets(State(app): State<AppState>) -> Answer {
+    app.ask(Command::Catalogue(CatalogueCommand::Assets)).await
+}
+
+/// Ends the program and every stream at once: the agent's own processes only.
+#[utoipa::path(
+    post,
+    path = "/api/emergency/kill-all-streams",
+    tag = "emergency",
+    responses(
+        (status = 200, description = "Everything ended", body = KillView),
+    ),
+)]
+async fn kill_all_streams(State(app): State<AppState>) -> Answer {
+    app.ask(Command::Emergency(EmergencyCommand::KillAllStreams)).await
+}
+
+/// Answers what an emergency stop would end.
+#[utoipa::path(
+    get,
+    path = "/api/emergency/status",
+    tag = "emergency",
+    responses(
+        (status = 200, description = "What runs", body = EmergencyStatusView),
+    ),
+)]
+async fn emergency_status(State(app): State<AppState>) -> Answer {
+    app.ask(Command::Emergency(EmergencyCommand::Status)).await
+}

@@ -1,0 +1,42 @@
+//! What the modules need of the media server, apart from the show.
+
+use super::view::ActiveStreamView;
+use engine::mediamtx::{MediaMtx, Probe, ProbeError, camera_url};
+use futures_util::future::BoxFuture;
+use model::{Camera, Secret};
+use std::time::Duration;
+
+/// How long a camera is tried.
+const TRY: Duration = Duration::from_secs(10);
+
+/// The media server, as the modules see it.
+pub trait Media: Send + Sync {
+    /// The paths it has, or why it does not answer.
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>>;
+
+    /// Tries a camera's connection.
+    fn probe(&self, camera: &Camera, password: &Secret) -> BoxFuture<'_, Result<Probe, ProbeError>>;
+}
+
+impl Media for MediaMtx {
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>> {
+        Box::pin(async move {
+            let health = self.health().borrow().clone();
+            if !health.is_up() {
+                return Err("it is being started".to_owned());
+            }
+            let snapshot = self.refresh().await;
+            let views = snapshot.paths.iter().map(|(name, path)| ActiveStreamView {
+                name: name.as_str().to_owned(),
+                ready: path.online,
+                num_readers: path.readers,
+            });
+            Ok(views.collect())
+        })
+    }
+
+    fn probe(&self, camera: &Camera, password: &Secret) -> BoxFuture<'_, Result<Probe, ProbeError>> {
+        let address = camera_url(camera, Some(password).filter(|password| !password.is_empty()));
+        Box::pin(async move { Self::probe(self, address, TRY).await })
+    }
+}

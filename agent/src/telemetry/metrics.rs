@@ -1,0 +1,221 @@
+//! The counters, as Prometheus reads them.
+//!
+//! Owns the names and labels. The show's figures are read from its state at each scrape, so that there
+//! is one place that counts.
+
+use crate::show::{DestinationState, Mode, Show, ShowStatus};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// The labels of an answered request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+/// The labels of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CommandLabels {
+    command: &'static str,
+    result: &'static str,
+}
+
+/// The labels of what the running build is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
+}
+
+/// Every counter of the agent.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    commands: Family<CommandLabels, Counter>,
+    durations: Histogram,
+}
+
+impl Metrics {
+    /// Counters at zero; the show's figures are read from `show`.
+    #[must_use]
+    pub fn new(show: Show) -> Self {
+        let mut registry = Registry::with_prefix("vistter");
+        let requests = Family::default();
+        let commands = Family::default();
+        let durations = Histogram::new(exponential_buckets(0.000_5, 4.0, 8));
+        registry.register("http_requests", "Answered requests", requests.clone());
+        registry.register("commands", "Commands by name and result", commands.clone());
+        registry.register("command_seconds", "Time a command took", durations.clone());
+        let build = Family::<BuildLabels, prometheus_client::metrics::gauge::Gauge>::default();
+        build
+            .get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") })
+            .set(1);
+        registry.register("build_info", "The running version", build);
+        registry.register_collector(Box::new(ShowFigures(show)));
+        Self { registry, requests, commands, durations }
+    }
+
+    /// Counts an answered request. `route` is the pattern, not the address.
+    pub fn request(&self, method: &str, route: &str, status: u16) {
+        let labels = RequestLabels {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            status,
+        };
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    /// Counts a command and the time it took, in seconds.
+    pub fn command(&self, command: &'static str, result: &'static str, seconds: f64) {
+        self.commands.get_or_create(&CommandLabels { command, result }).inc();
+        self.durations.observe(seconds);
+    }
+
+    /// Every counter in the OpenMetrics text format.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail, and neither can our collector.
+        if let Err(error) = text::encode(&mut out, &self.registry) {
+            tracing::error!(%error, "The counters could not be written.");
+        }
+        out
+    }
+}
+
+#[derive(Debug)]
+struct ShowFigures(Show);
+
+impl Collector for ShowFigures {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let status = self.0.status();
+        mode(&mut to, &status)?;
+        program(&mut to, &status)?;
+        inputs(&mut to, &status)?;
+        destinations(&mut to, &status)
+    }
+}
+
+fn counter(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
+    let metric = ConstCounter::new(value);
+    metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+fn mode(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
+    let metric = ConstGauge::new(match status.mode {
+        Mode::Idle => 0_i64,
+        Mode::Preview => 1,
+        Mode::Live => 2,
+    });
+    let help = "What the program does: 0 idle, 1 preview, 2 live";
+    metric.encode(to.encode_descriptor("program_mode", help, None, metric.metric_type())?)
+}
+
+fn program(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
+    let Some(program) = &status.program else {
+        return Ok(());
+    };
+    counter(to, "program_frames", "Frames given to the encoder", program.frames)?;
+    counter(to, "program_frames_repeated", "Ticks that came too late", program.repeated)?;
+    counter(to, "program_frames_dropped", "Frames that the encoder did not take", program.dropped)?;
+    counter(to, "encoder_restarts", "Restarts of the encoder", program.encoder_restarts)?;
+    let metric = ConstGauge::new(program.fps);
+    let help = "Frames a second over the last seconds";
+    metric.encode(to.encode_descriptor("program_fps", help, None, metric.metric_type())?)?;
+    let metric = ConstGauge::new(i64::from(program.kbps));
+    let help = "Bit rate of the program in kilobits a second";
+    metric.encode(to.encode_descriptor("program_kbps", help, None, metric.metric_type())?)
+}
+
+fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
+    type Of = fn(&crate::show::InputStatus) -> u64;
+    let figures: [(&str, &str, Of); 5] = [
+        ("input_frames", "Frames that came in", |input| input.frames_in),
+        ("input_frames_dropped", "Frames never shown", |input| input.dropped),
+        ("input_frames_late", "Frames after their time", |input| input.late),
+        ("input_frames_duplicate", "Pictures shown twice", |input| input.duplicate),
+        ("input_restarts", "Restarts of a decoder", |input| input.restarts),
+    ];
+    for (name, help, of) in figures {
+        if status.inputs.is_empty() {
+            break;
+        }
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = to.encode_descriptor(name, help, None, kind)?;
+        for input in &status.inputs {
+            let labels = [("input", input.name.as_str())];
+            ConstCounter::new(of(input)).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn destinations(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
+    type Of = fn(&crate::show::DestinationStatus) -> i64;
+    let figures: [(&str, &str, Of); 3] = [
+        ("destination_active", "Whether it takes the program", |destination| {
+            i64::from(destination.state == DestinationState::Active)
+        }),
+        ("destination_kbps", "What it takes in kilobits a second", |destination| {
+            i64::from(destination.kbps)
+        }),
+        ("destination_retries", "Tries in a row without success", |destination| {
+            i64::from(destination.retries)
+        }),
+    ];
+    if status.destinations.is_empty() {
+        return Ok(());
+    }
+    for (name, help, of) in figures {
+        let kind = ConstGauge::new(0_i64).metric_type();
+        let mut family = to.encode_descriptor(name, help, None, kind)?;
+        for destination in &status.destinations {
+            let labels = [("destination", destination.id.as_str())];
+            ConstGauge::new(of(destination)).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let kind = ConstCounter::new(0_u64).metric_type();
+    let help = "Bytes that the destination took";
+    let mut family = to.encode_descriptor("destination_bytes", help, None, kind)?;
+    for destination in &status.destinations {
+        let labels = [("destination", destination.id.as_str())];
+        ConstCounter::new(destination.bytes).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counters_are_written_with_their_names() {
+        let (show, inbox) = Show::channel();
+        let metrics = Metrics::new(show);
+        metrics.request("GET", "/api/cameras", 200);
+        metrics.command("camera.list", "ok", 0.01);
+        let status = ShowStatus {
+            mode: Mode::Live,
+            program: Some(crate::show::ProgramStatus { frames: 7, ..Default::default() }),
+            ..Default::default()
+        };
+        inbox.status.send_replace(std::sync::Arc::new(status));
+        let text = metrics.encode();
+        for line in [
+            "vistter_http_requests_total{method=\"GET\",route=\"/api/cameras\",status=\"200\"} 1",
+            "vistter_commands_total{command=\"camera.list\",result=\"ok\"} 1",
+            "vistter_program_mode 2",
+            "vistter_program_frames_total 7",
+            "# EOF",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}
