@@ -1,8 +1,8 @@
 //! Everything that must survive a restart, and the only crate that knows sled.
 //!
-//! Owns the data folder: the database (`db/`), the key that seals secrets (`secret.key`), copies of the
-//! database (`snapshots/`) and the lock that keeps a second agent out. Entities are JSON under a
-//! [`Tree`] and an id; what a document means is their owner's business. Never reads a clock (time is an
+//! Owns the data folder: the database (`db/`), how far it has come (`db-mark`), the key that seals
+//! secrets (`secret.key`), copies of the database (`snapshots/`) and the lock that keeps a second agent
+//! out. Entities are JSON under a [`Tree`] and an id; what a document means is their owner's business. Never reads a clock (time is an
 //! argument) and never opens a socket. Blocking: the agent calls it off its async threads. Uses `model`
 //! and `protocol`.
 //!
@@ -20,6 +20,7 @@ mod store;
 mod sync;
 mod tree;
 mod upgrade;
+mod writes;
 
 pub use batch::Batch;
 pub use error::{OpenError, ReadError, SecretError, WriteError};

@@ -6,9 +6,10 @@
 
 use crate::error::OpenError;
 use crate::secret::Vault;
-use crate::store::{Inner, Store};
+use crate::store::{Inner, Store, mark_path};
 use crate::sync::Syncer;
 use crate::tree::{PARTS, SECRETS};
+use crate::writes::{self, Writes};
 use crate::{files, record, snapshot, upgrade};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -68,11 +69,11 @@ impl Store {
         let lock = lock(dir)?;
         let (vault, new_key) = Vault::open(&dir.join("secret.key"))?;
         let path = dir.join("db");
-        let snapshots = dir.join("snapshots");
-        // Written once the first schema is durable: from then on a database without a schema is one
-        // that has lost its content.
-        let marker = dir.join("db-made");
-        let (db, recovered) = match try_open(&path, marker.exists()) {
+        let marked = std::fs::read_to_string(mark_path(dir)).ok();
+        let at_least = marked
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(0);
+        let (db, recovered) = match try_open(&path, at_least) {
             Ok(db) => (db, None),
             Err(Fault::Fatal(error)) => return Err(error),
             Err(Fault::Damaged(reason)) => {
@@ -82,12 +83,12 @@ impl Store {
                     ?set_aside,
                     "The database was damaged and is set aside."
                 );
-                let db = match try_open(&path, false) {
+                let db = match try_open(&path, 0) {
                     Ok(db) => db,
                     Err(Fault::Fatal(error)) => return Err(error),
                     Err(Fault::Damaged(reason)) => return Err(OpenError::Database(reason)),
                 };
-                let snapshot = restore(&db, &snapshots)?;
+                let snapshot = restore(&db, &dir.join("snapshots"))?;
                 (
                     db,
                     Some(Recovered {
@@ -102,24 +103,22 @@ impl Store {
         sweep(&db).map_err(database)?;
         let log = File::open(path.join("db")).map_err(io_at(&path))?;
         let syncer = Syncer::new(log);
+        let dir = dir.to_owned();
         let inner = Inner {
             db,
             vault,
             syncer,
-            snapshots,
+            dir,
             turn: RwLock::new(()),
             _lock: lock,
         };
+        inner
+            .mark()
+            .map_err(|error| OpenError::Database(error.to_string()))?;
+        files::sync_dir(&path).map_err(io_at(&path))?;
         let store = Self {
             inner: Arc::new(inner),
         };
-        store
-            .flush_durable()
-            .map_err(|error| OpenError::Database(error.to_string()))?;
-        files::sync_dir(&path).map_err(io_at(&path))?;
-        if !marker.exists() {
-            files::write_private(&marker, b"").map_err(io_at(&marker))?;
-        }
         let unreadable_secrets = store.unreadable_secrets().map_err(database)?;
         if !unreadable_secrets.is_empty() {
             tracing::error!(new_key, records = ?unreadable_secrets, "Stored secrets do not open with this key file.");
@@ -176,20 +175,21 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 }
 
 /// Opens the database and reads it to its end, since sled finds some damage only then, by an error or
-/// by a panic.
-fn try_open(path: &Path, must_have_schema: bool) -> Result<sled::Db, Fault> {
+/// by a panic, and some never. `at_least` is how many batches it is known to have.
+fn try_open(path: &Path, at_least: u64) -> Result<sled::Db, Fault> {
     files::private_dir(path).map_err(|source| Fault::Fatal(io_at(path)(source)))?;
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let db = open_locked(path)?;
-        for row in db.iter() {
-            row?;
-        }
-        let version = upgrade::version(&db)?;
-        Ok::<_, sled::Error>((db, version))
+        let whole = writes::verify(&db)?;
+        let batches = writes::batches(&db)?;
+        Ok::<_, sled::Error>((db, whole, batches))
     }));
     match opened {
-        Ok(Ok((_, 0))) if must_have_schema => Err(Fault::Damaged("its content is gone".to_owned())),
-        Ok(Ok((db, _))) => Ok(db),
+        Ok(Ok((_, false, _))) => Err(Fault::Damaged("rows are missing or changed".to_owned())),
+        Ok(Ok((_, true, batches))) if batches < at_least => Err(Fault::Damaged(format!(
+            "it has {batches} of at least {at_least} batches"
+        ))),
+        Ok(Ok((db, true, _))) => Ok(db),
         Ok(Err(error)) => Err(fault(path, error)),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -272,23 +272,28 @@ fn restore(db: &sled::Db, snapshots: &Path) -> Result<Option<SystemTime>, OpenEr
     let Some(snapshot) = snapshot::newest(snapshots) else {
         return Ok(None);
     };
-    let mut batch = sled::Batch::default();
+    let mut writes = Writes::default();
     for (key, value) in snapshot.rows {
-        batch.insert(key, value);
+        writes.insert(key, value);
     }
-    db.apply_batch(batch).map_err(database)?;
+    writes.commit(db).map_err(database)?;
     Ok(Some(snapshot.taken_at))
 }
 
 /// Removes parts that no row names: those of a batch that named one id twice.
 fn sweep(db: &sled::Tree) -> Result<(), sled::Error> {
+    let mut writes = Writes::default();
     for key in db.scan_prefix(PARTS).keys() {
         let key = key?;
         if !is_wanted(db, &key)? {
-            db.remove(&key)?;
+            writes.remove(key.to_vec());
         }
     }
-    Ok(())
+    if writes.is_empty() {
+        Ok(())
+    } else {
+        writes.commit(db)
+    }
 }
 
 /// Whether the row of a part (`part/<tree>/<id>/<generation>/<index>`) names its generation.

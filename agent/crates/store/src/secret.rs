@@ -109,3 +109,67 @@ impl Vault {
             .map_err(|_| unreadable())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn vault() -> (tempfile::TempDir, Vault) {
+        let dir = tempfile::tempdir().unwrap();
+        let (vault, created) = Vault::open(&dir.path().join("key")).unwrap();
+        assert!(created);
+        (dir, vault)
+    }
+
+    #[test]
+    fn a_record_opens_in_its_own_place_only() {
+        let (_dir, vault) = vault();
+        let sealed = vault
+            .seal("secret/destinations/1", &Secret::new("key"))
+            .unwrap();
+        assert!(vault.open_sealed("secret/destinations/1", &sealed).is_ok());
+        for moved in ["secret/destinations/2", "secret/cameras/1", ""] {
+            assert!(vault.open_sealed(moved, &sealed).is_err(), "{moved}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_changed_or_cut_anywhere_does_not_open() {
+        let (_dir, vault) = vault();
+        let sealed = vault.seal("a", &Secret::new("hunter2")).unwrap();
+        for place in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut changed = sealed.clone();
+                changed[place] ^= 1 << bit;
+                assert!(
+                    vault.open_sealed("a", &changed).is_err(),
+                    "byte {place} bit {bit}"
+                );
+            }
+            assert!(
+                vault.open_sealed("a", &sealed[..place]).is_err(),
+                "cut at {place}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_secret_is_sealed_differently_each_time() {
+        let (_dir, vault) = vault();
+        let seal = || vault.seal("a", &Secret::new("hunter2")).unwrap();
+        assert_ne!(seal(), seal());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_sealed_comes_back(text in ".{0,300}", record in "[a-z/0-9]{1,40}") {
+            let (dir, vault) = vault();
+            let sealed = vault.seal(&record, &Secret::new(text.clone())).unwrap();
+            let (again, created) = Vault::open(&dir.path().join("key")).unwrap();
+            prop_assert!(!created);
+            let opened = again.open_sealed(&record, &sealed).unwrap();
+            prop_assert_eq!(opened.expose(), text);
+        }
+    }
+}

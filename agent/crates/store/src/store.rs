@@ -5,12 +5,13 @@ use crate::error::{ReadError, SecretError, WriteError};
 use crate::secret::Vault;
 use crate::sync::Syncer;
 use crate::tree::{self, Tree};
-use crate::{record, snapshot};
+use crate::writes::{self, Writes};
+use crate::{files, record, snapshot};
 use model::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -24,11 +25,35 @@ pub(crate) struct Inner {
     pub(crate) db: sled::Db,
     pub(crate) vault: Vault,
     pub(crate) syncer: Syncer,
-    pub(crate) snapshots: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Readers of documents in parts, against the writer that replaces them.
     pub(crate) turn: RwLock<()>,
     /// Held for as long as the store is open. Dropped last.
     pub(crate) _lock: File,
+}
+
+impl Inner {
+    /// Notes beside the database how far it has come, so that one which has gone back is known.
+    pub(crate) fn mark(&self) -> Result<(), WriteError> {
+        let batches = writes::batches(&self.db).map_err(WriteError::database)?;
+        self.syncer.sync(|| self.db.flush().map(drop))?;
+        let path = mark_path(&self.dir);
+        files::write_private(&path, batches.to_string().as_bytes())
+            .map_err(|source| WriteError::io(&path, source))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(error) = self.mark() {
+            tracing::warn!(%error, "The store closed without its mark.");
+        }
+    }
+}
+
+/// Where [`Inner::mark`] writes.
+pub(crate) fn mark_path(dir: &Path) -> PathBuf {
+    dir.join("db-mark")
 }
 
 impl Store {
@@ -153,8 +178,9 @@ impl Store {
         {
             next = next.saturating_add(1);
         }
-        db.insert(&counter, &next.to_be_bytes())
-            .map_err(WriteError::database)?;
+        let mut writes = Writes::default();
+        writes.insert(counter, next.to_be_bytes());
+        writes.commit(db).map_err(WriteError::database)?;
         Ok(next)
     }
 
@@ -174,7 +200,7 @@ impl Store {
     /// [`WriteError`]; nothing is written then.
     pub fn apply(&self, batch: Batch) -> Result<(), WriteError> {
         let db = &self.inner.db;
-        let mut writes = sled::Batch::default();
+        let mut writes = Writes::default();
         let _turn = self
             .inner
             .turn
@@ -187,26 +213,27 @@ impl Store {
                     let generation = db.generate_id().map_err(WriteError::database)?;
                     let written = record::write(tree, &id, &json, generation);
                     for (key, part) in written.parts {
-                        writes.insert(key.as_bytes(), part);
+                        writes.insert(key, part);
                     }
-                    writes.insert(tree::row(tree, &id).as_bytes(), written.row);
+                    writes.insert(tree::row(tree, &id), written.row);
                 }
                 Change::Delete { tree, id } => {
                     self.drop_parts(&mut writes, tree, &id)?;
-                    writes.remove(tree::row(tree, &id).as_bytes());
+                    writes.remove(tree::row(tree, &id));
                 }
                 Change::Seal { tree, id, secret } => {
                     let key = tree::secret(tree, &id);
-                    writes.insert(key.as_bytes(), self.inner.vault.seal(&key, &secret)?);
+                    let sealed = self.inner.vault.seal(&key, &secret)?;
+                    writes.insert(key, sealed);
                 }
-                Change::Forget { tree, id } => writes.remove(tree::secret(tree, &id).as_bytes()),
+                Change::Forget { tree, id } => writes.remove(tree::secret(tree, &id)),
             }
         }
-        db.apply_batch(writes).map_err(WriteError::database)
+        writes.commit(db).map_err(WriteError::database)
     }
 
     /// Removes the parts of the document that stands under an id now.
-    fn drop_parts(&self, writes: &mut sled::Batch, tree: Tree, id: &str) -> Result<(), WriteError> {
+    fn drop_parts(&self, writes: &mut Writes, tree: Tree, id: &str) -> Result<(), WriteError> {
         let key = tree::row(tree, id);
         let Some(row) = self.inner.db.get(&key).map_err(WriteError::database)? else {
             return Ok(());
@@ -215,7 +242,7 @@ impl Store {
         if let Ok(Some(head)) = record::parts_of(&key, &row) {
             let prefix = tree::parts(tree, id, head.generation);
             for part in self.inner.db.scan_prefix(prefix).keys() {
-                writes.remove(part.map_err(WriteError::database)?);
+                writes.remove(part.map_err(WriteError::database)?.to_vec());
             }
         }
         Ok(())
@@ -241,6 +268,9 @@ impl Store {
             .turn
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        snapshot::write(&self.inner.db, &self.inner.snapshots, now)
+        let folder = self.inner.dir.join("snapshots");
+        let path = snapshot::write(&self.inner.db, &folder, now)?;
+        self.inner.mark()?;
+        Ok(path)
     }
 }

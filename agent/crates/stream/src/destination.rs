@@ -314,3 +314,6 @@ fn settle(
     }
     Ok((address.to_string(), key))
 }
+
+#[cfg(test)]
+mod tests;

@@ -459,3 +459,6 @@ fn lost(cause: Cause, before: Record, now: Duration) -> (EgressState, Vec<Egress
     }
     (state, effects)
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,3 +192,6 @@ pub fn ingest(destination: &Destination, key: &Secret) -> Result<Ingest, IngestE
         label,
     })
 }
+
+#[cfg(test)]
+mod tests;

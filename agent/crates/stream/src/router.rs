@@ -336,3 +336,6 @@ fn choose(
         (false, true) => Ok(chosen),
     }
 }
+
+#[cfg(test)]
+mod tests;

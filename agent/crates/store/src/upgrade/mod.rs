@@ -8,12 +8,13 @@ mod v0_to_v1;
 
 use crate::error::OpenError;
 use crate::tree::SCHEMA_KEY;
+use crate::writes::Writes;
 
 /// The schema that this agent writes.
 pub const SCHEMA: u32 = 1;
 
 /// Reads the store of one schema and says what makes it the next; an error is one sentence.
-pub(crate) type Step = fn(&sled::Tree) -> Result<sled::Batch, String>;
+pub(crate) type Step = fn(&sled::Tree) -> Result<Writes, String>;
 
 /// Step n leads from schema n to n + 1.
 const STEPS: [Step; SCHEMA as usize] = [v0_to_v1::step];
@@ -43,9 +44,10 @@ fn run_steps(db: &sled::Tree, steps: &[Step]) -> Result<u32, OpenError> {
         return Err(OpenError::Newer { found, known });
     }
     for (from, step) in (0..known).zip(steps).skip(found as usize) {
-        let mut batch = step(db).map_err(|reason| failed(from, reason))?;
-        batch.insert(SCHEMA_KEY, &(from + 1).to_be_bytes());
-        db.apply_batch(batch)
+        let mut writes = step(db).map_err(|reason| failed(from, reason))?;
+        writes.insert(SCHEMA_KEY, (from + 1).to_be_bytes());
+        writes
+            .commit(db)
             .map_err(|error| failed(from, error.to_string()))?;
         tracing::info!(from, to = from + 1, "Upgraded the store.");
     }
@@ -62,18 +64,18 @@ mod tests {
         (dir, db)
     }
 
-    fn rename(db: &sled::Tree) -> Result<sled::Batch, String> {
-        let mut batch = sled::Batch::default();
+    fn rename(db: &sled::Tree) -> Result<Writes, String> {
+        let mut writes = Writes::default();
         for row in db.scan_prefix("old/") {
             let (key, value) = row.map_err(|e| e.to_string())?;
             let id = String::from_utf8_lossy(&key).replace("old/", "new/");
-            batch.remove(key);
-            batch.insert(id.as_bytes(), value);
+            writes.remove(key.to_vec());
+            writes.insert(id, value.to_vec());
         }
-        Ok(batch)
+        Ok(writes)
     }
 
-    fn refuse(_: &sled::Tree) -> Result<sled::Batch, String> {
+    fn refuse(_: &sled::Tree) -> Result<Writes, String> {
         Err("a row is in the way".to_owned())
     }
 
