@@ -40,18 +40,17 @@ pub struct AssetFile {
 }
 
 impl Assets {
-    /// Opens the folder `<data_dir>/assets`, makes it where it is missing, and puts in the shipped
+    /// Opens the folder, makes it where it is missing, and puts in the shipped
     /// pictures that are not there; `draw` gives a shipped picture as a PNG file.
     ///
     /// # Errors
     /// When a folder or file cannot be made.
-    pub fn open(data_dir: &Path, draw: impl Fn(Pattern) -> Vec<u8>) -> io::Result<Self> {
-        let root = data_dir.join("assets");
+    pub fn open(root: &Path, draw: impl Fn(Pattern) -> Vec<u8>) -> io::Result<Self> {
         for folder in FOLDERS {
             std::fs::create_dir_all(root.join("overlays").join(folder))?;
         }
         for pattern in Pattern::ALL {
-            let path = shipped(&root, pattern.name());
+            let path = shipped(root, pattern.name());
             if !path.exists() {
                 // Written aside and renamed, so that a power cut leaves no half picture.
                 let part = path.with_extension("part");
@@ -59,7 +58,9 @@ impl Assets {
                 std::fs::rename(&part, &path)?;
             }
         }
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self {
+            root: root.canonicalize()?,
+        })
     }
 
     /// The file behind a name. A shipped picture is found by its plain name too, so that
@@ -73,13 +74,19 @@ impl Assets {
         if !path.exists() && !asset.as_str().contains('/') {
             let stem = asset.as_str().strip_suffix(".png").ok_or_else(missing)?;
             let known = Pattern::ALL.iter().any(|pattern| pattern.name() == stem);
-            path = known.then(|| shipped(&self.root, stem)).ok_or_else(missing)?;
+            path = known
+                .then(|| shipped(&self.root, stem))
+                .ok_or_else(missing)?;
         }
         let real = path.canonicalize().map_err(|_| missing())?;
         if !real.starts_with(&self.root) {
             return Err(AssetError::Outside(asset.clone()));
         }
-        if real.is_file() { Ok(real) } else { Err(missing()) }
+        if real.is_file() {
+            Ok(real)
+        } else {
+            Err(missing())
+        }
     }
 
     /// The files of the folder by name, at most 10 000.
@@ -92,12 +99,16 @@ impl Assets {
     }
 
     fn walk(&self, folder: &Path, depth: usize, found: &mut Vec<AssetFile>) {
-        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return;
+        };
         for entry in entries.flatten() {
             if found.len() >= LIST_LIMIT {
                 return;
             }
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             if kind.is_dir() && depth > 0 {
                 self.walk(&entry.path(), depth - 1, found);
             } else if kind.is_file() {
@@ -105,7 +116,10 @@ impl Assets {
                 let name = path.strip_prefix(&self.root).ok().and_then(Path::to_str);
                 let asset = name.and_then(|name| AssetPath::parse(name).ok());
                 if let (Some(path), Ok(about)) = (asset, entry.metadata()) {
-                    found.push(AssetFile { path, bytes: about.len() });
+                    found.push(AssetFile {
+                        path,
+                        bytes: about.len(),
+                    });
                 }
             }
         }
@@ -113,7 +127,8 @@ impl Assets {
 }
 
 fn shipped(root: &Path, name: &str) -> PathBuf {
-    root.join("overlays/test_patterns").join(format!("{name}.png"))
+    root.join("overlays/test_patterns")
+        .join(format!("{name}.png"))
 }
 
 #[cfg(test)]
@@ -132,15 +147,21 @@ mod tests {
         let name = AssetPath::parse("/assets/technical_difficulties.png").unwrap();
         let path = assets.resolve(&name).unwrap();
         assert!(path.ends_with("overlays/test_patterns/technical_difficulties.png"));
-        std::fs::write(dir.path().join("assets/technical_difficulties.png"), b"own").unwrap();
-        assert!(assets.resolve(&name).unwrap().ends_with("assets/technical_difficulties.png"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"png");
+        std::fs::write(dir.path().join("technical_difficulties.png"), b"own").unwrap();
+        assert_eq!(
+            std::fs::read(assets.resolve(&name).unwrap()).unwrap(),
+            b"own"
+        );
     }
 
     #[test]
     fn a_link_out_of_the_folder_is_refused() {
         let (dir, assets) = folder();
-        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("assets/p.png")).unwrap();
-        let error = assets.resolve(&AssetPath::parse("p.png").unwrap()).unwrap_err();
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("p.png")).unwrap();
+        let error = assets
+            .resolve(&AssetPath::parse("p.png").unwrap())
+            .unwrap_err();
         assert!(matches!(error, AssetError::Outside(_)), "{error}");
     }
 
@@ -148,8 +169,16 @@ mod tests {
     fn the_list_names_every_file_and_a_second_start_changes_none() {
         let (dir, assets) = folder();
         assert_eq!(assets.list().len(), 3);
-        std::fs::write(shipped(&dir.path().join("assets"), "color_bars"), b"mine").unwrap();
+        std::fs::write(shipped(dir.path(), "color_bars"), b"mine").unwrap();
         let again = Assets::open(dir.path(), |_| b"png".to_vec()).unwrap();
-        assert_eq!(std::fs::read(again.resolve(&AssetPath::parse("color_bars.png").unwrap()).unwrap()).unwrap(), b"mine");
+        assert_eq!(
+            std::fs::read(
+                again
+                    .resolve(&AssetPath::parse("color_bars.png").unwrap())
+                    .unwrap()
+            )
+            .unwrap(),
+            b"mine"
+        );
     }
 }

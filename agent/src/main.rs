@@ -1,2 +1,76 @@
-//! placeholder
-fn main() {}
+//! The program: arguments, settings, run, exit code. Nothing clever; `wiring` builds the parts.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use vistter_agent::{config, telemetry, wiring};
+
+/// Keeps a venue's show on air: cameras in, one seamless program out.
+///
+/// Without a command it runs. Settings come from the file, and every one of them from the environment
+/// as VISTTER__SECTION__KEY; VISTTER__DATA_DIR is enough to start.
+#[derive(Debug, Parser)]
+#[command(name = "vistter-agent", version)]
+struct Arguments {
+    /// Settings file; it must exist. Without it /etc/vistter-agent/config.toml is read, if it is there.
+    #[arg(long, short, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Verb>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Verb {
+    /// Run until stopped (the default).
+    Run,
+    /// Check settings, data folder, FFmpeg, MediaMTX and ports, and say what to do.
+    Doctor,
+    /// Print the version.
+    Version,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let verb = arguments.command.unwrap_or(Verb::Run);
+    if matches!(verb, Verb::Version) {
+        return said(
+            &format!("vistter-agent {}\n", env!("CARGO_PKG_VERSION")),
+            true,
+        );
+    }
+    let config = match config::load(arguments.config.as_deref(), std::env::vars()) {
+        Ok(config) => config,
+        Err(faults) => return failed(&faults.to_string(), config::EXIT_CODE),
+    };
+    if matches!(verb, Verb::Doctor) {
+        let report = wiring::doctor(&config);
+        return said(&report.text, report.well);
+    }
+    if let Err(error) = telemetry::init(&config.log) {
+        return failed(&error.to_string(), config::EXIT_CODE);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no runtime: {error}"), 1),
+    };
+    match runtime.block_on(wiring::run(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&format!("{error:#}"), 1),
+    }
+}
+
+fn said(text: &str, well: bool) -> ExitCode {
+    use std::io::Write;
+    // A reader that went away is no reason to fail.
+    drop(std::io::stdout().write_all(text.as_bytes()));
+    ExitCode::from(u8::from(!well))
+}
+
+fn failed(text: &str, code: u8) -> ExitCode {
+    use std::io::Write;
+    drop(writeln!(std::io::stderr(), "vistter-agent: {text}"));
+    ExitCode::from(code)
+}

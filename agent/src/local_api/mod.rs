@@ -160,4 +160,5 @@ pub async fn serve(
         .map_err(ServeError::Serve)
 }
 
-
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use model::{CameraId, CueId, DestinationId, StreamId};
 use protocol::{Code, HasCode};
+use serde_json::Value;
+use stream::GoLiveError;
 
 /// A refusal of the running show.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -27,6 +29,9 @@ pub enum ShowError {
     /// FFmpeg is missing or unusable.
     #[error("FFmpeg cannot be run: {0}")]
     NoFfmpeg(String),
+    /// MediaMTX is missing or unusable.
+    #[error("MediaMTX cannot be run: {0}")]
+    NoMediamtx(String),
     /// The timeline cannot be run as it is.
     #[error("the timeline cannot be run: {0}")]
     Timeline(String),
@@ -47,6 +52,9 @@ pub enum ShowError {
         /// Why, for the operator.
         why: String,
     },
+    /// The chosen destinations cannot be used as they are.
+    #[error(transparent)]
+    Destinations(#[from] GoLiveError),
     /// No overlay cue of that name in the running timeline.
     #[error("the running timeline has no overlay cue {0}")]
     NoOverlay(CueId),
@@ -98,11 +106,13 @@ impl HasCode for ShowError {
             Self::MediaServerDown(_) => Code::PreviewServerDown,
             Self::NoEncoder(_) => Code::EncoderUnavailable,
             Self::NoFfmpeg(_) => Code::FfmpegMissing,
+            Self::NoMediamtx(_) => Code::MediamtxMissing,
             Self::Timeline(_) => Code::TimelineInvalid,
             Self::NoCamera(_) => Code::CameraNotFound,
             Self::CameraOffline(_) => Code::CameraOffline,
             Self::NoDestination(_) => Code::DestinationNotFound,
             Self::BadDestination { .. } => Code::DestinationInvalid,
+            Self::Destinations(error) => error.code(),
             Self::NoOverlay(_) => Code::OverlayNotFound,
             Self::Overlay(_) => Code::OverlayInvalid,
             Self::AssetMissing(_) => Code::AssetMissing,
@@ -113,6 +123,20 @@ impl HasCode for ShowError {
             Self::NotSupported(_) => Code::FeatureDisabled,
             Self::Stopping => Code::Interrupted,
             Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Destinations(error) => error.field(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::Destinations(error) => error.details(),
+            _ => None,
         }
     }
 }

@@ -282,7 +282,8 @@ impl Show {
     /// # Errors
     /// [`ShowError`] when nothing runs or the camera gives no picture.
     pub async fn take_camera(&self, take: Take) -> Result<(), ShowError> {
-        self.ask(|answer| Request::TakeCamera { take, answer }).await
+        self.ask(|answer| Request::TakeCamera { take, answer })
+            .await
     }
 
     /// Changes an overlay of the running timeline and answers how it is now.

@@ -4,12 +4,25 @@
 //! task that answers the questions in order; nobody else holds its state. Asked by `modules`,
 //! watched by `local_api` and `telemetry`.
 
+mod board;
+mod cameras;
+mod director;
 mod error;
+mod gallery;
 mod handle;
+mod inputs;
+mod owner;
+mod parts;
+mod report;
+mod sending;
+mod session;
 mod status;
+mod straight;
 
 pub use error::ShowError;
-pub use handle::{Inbox, OverlayEdit, Request, Show, StreamPlan, Take, TakeTransition};
+pub use handle::{Answer, Inbox, OverlayEdit, Request, Show, StreamPlan, Take, TakeTransition};
+pub use owner::Owner;
+pub use parts::{Encoders, Parts};
 pub use status::{
     ActiveOverlay, DestinationState, DestinationStatus, EncoderStatus, InputStatus, Mode, Position,
     ProgramStatus, ShowStatus, ShownTimeline, StreamState, StreamStatus,

@@ -1,0 +1,10 @@
+//! The API as a client sees it: a real store, and a show that only keeps its books.
+
+mod document;
+mod hostile;
+mod media;
+mod resources;
+mod running;
+mod stage;
+
+use stage::Stage;

@@ -1,0 +1,72 @@
+//! The cameras' paths on the media server: each active camera is pulled there, once.
+//!
+//! Owns which of them exist. Told by `owner` when cameras were changed; only the paths of what was
+//! changed are made anew.
+
+use super::parts::Parts;
+use engine::mediamtx::{PathName, PathSpec, camera_url};
+use model::{Camera, CameraId, Secret};
+use std::collections::BTreeMap;
+use store::Tree;
+
+/// The cameras that are pulled, and from where.
+#[derive(Debug)]
+pub(super) struct Cameras {
+    parts: Parts,
+    pulled: BTreeMap<CameraId, Secret>,
+}
+
+impl Cameras {
+    pub(super) const fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            pulled: BTreeMap::new(),
+        }
+    }
+
+    /// Brings the paths in line with what is stored.
+    pub(super) async fn refresh(&mut self) {
+        let mut wanted = BTreeMap::new();
+        for camera in self.stored() {
+            let password = self.parts.password(&camera.id);
+            let password = Some(&password).filter(|password| !password.is_empty());
+            wanted.insert(camera.id.clone(), camera_url(&camera, password));
+        }
+        let gone = self
+            .pulled
+            .keys()
+            .filter(|id| !wanted.contains_key(*id))
+            .cloned();
+        for id in gone.collect::<Vec<_>>() {
+            self.parts.media.forget(&PathName::camera(&id));
+            self.pulled.remove(&id);
+        }
+        for (id, address) in wanted {
+            if self.pulled.get(&id) == Some(&address) {
+                continue;
+            }
+            let path = PathName::camera(&id);
+            let spec = PathSpec::pulled(address.clone());
+            if let Err(error) = self.parts.media.put(&path, spec).await {
+                tracing::warn!(camera = %id, %error, "The camera's path is not there yet.");
+            }
+            self.pulled.insert(id, address);
+        }
+    }
+
+    fn stored(&self) -> Vec<Camera> {
+        let cameras = self
+            .parts
+            .store
+            .list::<Camera>(Tree::Cameras)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "The cameras cannot be read.");
+                Vec::new()
+            });
+        cameras
+            .into_iter()
+            .map(|(_, camera)| camera)
+            .filter(|camera| camera.is_active)
+            .collect()
+    }
+}

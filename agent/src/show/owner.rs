@@ -1,0 +1,390 @@
+//! The task that owns the show: it answers every question, one after the other.
+//!
+//! Owns the mode (idle, preview, live), the running session and the connections to destinations.
+//! Nobody else changes any of them. Neighbours: `session` runs the program, `egress` a destination.
+
+use super::cameras::Cameras;
+use super::director::Order;
+use super::handle::Answer;
+use super::parts::Parts;
+use super::sending::Sending;
+use super::session::Session;
+use super::straight::Straight;
+use super::{Inbox, OverlayEdit, Request, ShowError, Take, report};
+use model::{CueId, DestinationId, Graphic, InputId, ProfileName, TimelineId};
+use runtime::{CancellationToken, Clock};
+use std::sync::Arc;
+use std::time::Duration;
+use stream::{Candidate, GoLiveError, Mode, Router};
+use timeline::{Rundown, Timeline};
+
+/// Between two looks at inputs, graphics and counters.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a take by hand waits for the camera's first picture.
+const TAKE_LIMIT_NS: u64 = 6_000_000_000;
+/// Longest countdown.
+const COUNTDOWN_LIMIT_S: u32 = 60;
+
+/// Something that was asked for and cannot be answered yet.
+#[derive(Debug)]
+enum Pending {
+    /// Going live when the countdown is over.
+    Live {
+        due_ns: u64,
+        destinations: Vec<DestinationId>,
+        answer: Answer<()>,
+    },
+    /// Taking a camera when it delivers.
+    Take {
+        until_ns: u64,
+        input: InputId,
+        take: Take,
+        answer: Answer<()>,
+    },
+}
+
+/// The show's task.
+#[derive(Debug)]
+pub struct Owner {
+    parts: Parts,
+    inbox: Inbox,
+    router: Router,
+    session: Option<Session>,
+    sending: Sending,
+    straight: Straight,
+    cameras: Cameras,
+    pending: Vec<Pending>,
+}
+
+impl Owner {
+    /// The owner of an idle show.
+    #[must_use]
+    pub fn new(parts: Parts, inbox: Inbox) -> Self {
+        Self {
+            sending: Sending::new(parts.clone()),
+            straight: Straight::new(parts.clone()),
+            cameras: Cameras::new(parts.clone()),
+            parts,
+            inbox,
+            router: Router::default(),
+            session: None,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Answers until `stop`, then ends the program and every connection.
+    pub async fn run(mut self, stop: CancellationToken) {
+        self.cameras.refresh().await;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                request = self.inbox.requests.recv() => match request {
+                    Some(request) => self.answer(request).await,
+                    None => break,
+                },
+                _ = look.tick() => self.look().await,
+            }
+            self.publish();
+        }
+        self.end().await;
+        self.straight.stop_all().await;
+        self.publish();
+    }
+
+    async fn answer(&mut self, request: Request) {
+        match request {
+            Request::PreviewStart {
+                timeline,
+                profile,
+                answer,
+            } => {
+                tell(answer, self.preview_start(*timeline, profile).await);
+            }
+            Request::PreviewStop { answer } => tell(answer, self.preview_stop().await),
+            Request::GoLive {
+                destinations,
+                countdown_s,
+                answer,
+            } => {
+                self.go_live_in(destinations, countdown_s, answer).await;
+            }
+            Request::SetDestinations {
+                destinations,
+                answer,
+            } => {
+                tell(answer, self.set_destinations(&destinations).await);
+            }
+            Request::Pause { answer } => tell(answer, self.order(Order::Pause)),
+            Request::Resume { answer } => tell(answer, self.order(Order::Resume)),
+            Request::Seek { seconds, answer } => tell(answer, self.seek(seconds)),
+            Request::TakeCamera { take, answer } => self.take(take, answer).await,
+            Request::EditOverlay { cue, edit, answer } => {
+                tell(answer, self.edit_overlay(&cue, *edit).await);
+            }
+            Request::KillAll { answer } => {
+                let ended = self.end().await + self.straight.stop_all().await;
+                tell(answer, Ok(ended));
+            }
+            Request::StreamStart { plan, answer } => tell(answer, self.straight.start(plan).await),
+            Request::Refresh { answer } => {
+                self.refresh().await;
+                tell(answer, Ok(()));
+            }
+            Request::StreamStop { id, answer } => tell(answer, self.straight.stop(&id).await),
+        }
+    }
+
+    /// Everything that is done ten times a second.
+    async fn look(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.keep(&self.parts).await;
+        }
+        let now = self.parts.clock.monotonic_ns();
+        for pending in std::mem::take(&mut self.pending) {
+            match pending {
+                Pending::Live {
+                    due_ns,
+                    destinations,
+                    answer,
+                } if due_ns <= now => {
+                    tell(answer, self.go_live(&destinations).await);
+                }
+                Pending::Take {
+                    until_ns,
+                    input,
+                    take,
+                    answer,
+                } => {
+                    self.take_when_there(until_ns, input, take, answer);
+                }
+                waiting @ Pending::Live { .. } => self.pending.push(waiting),
+            }
+        }
+    }
+
+    async fn preview_start(
+        &mut self,
+        timeline: Timeline,
+        profile: ProfileName,
+    ) -> Result<(), ShowError> {
+        if let Some(running) = self.router.mode().timeline() {
+            return Err(ShowError::AlreadyRunning(running.to_string()));
+        }
+        self.parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
+        self.parts.mediamtx.clone().map_err(ShowError::NoMediamtx)?;
+        let health = self.parts.media.health();
+        if !health.borrow().is_up() {
+            return Err(ShowError::MediaServerDown("it is being started".to_owned()));
+        }
+        let id = timeline
+            .id
+            .clone()
+            .ok_or_else(|| ShowError::Timeline("it has no id: save it first".to_owned()))?;
+        let session = Session::start(&self.parts, timeline, profile).await?;
+        self.session = Some(session);
+        // It was idle above, and nobody else changes it.
+        self.router
+            .start_preview(id.clone())
+            .map_err(|_| ShowError::AlreadyRunning(id.to_string()))?;
+        tracing::info!(timeline = %id, "Preview started.");
+        Ok(())
+    }
+
+    async fn preview_stop(&mut self) -> Result<TimelineId, ShowError> {
+        let id = self
+            .router
+            .mode()
+            .timeline()
+            .cloned()
+            .ok_or(ShowError::NotRunning)?;
+        self.end().await;
+        tracing::info!(timeline = %id, "Program stopped.");
+        Ok(id)
+    }
+
+    /// Ends program and destinations; gives how many processes were ended.
+    async fn end(&mut self) -> u32 {
+        for pending in self.pending.drain(..) {
+            match pending {
+                Pending::Live { answer, .. } | Pending::Take { answer, .. } => {
+                    tell(answer, Err(ShowError::NotRunning));
+                }
+            }
+        }
+        self.sending.stop_all().await;
+        let Some(session) = self.session.take() else {
+            return 0;
+        };
+        let ended = report::children(&session);
+        session.stop().await;
+        // Not running is what it is to be.
+        drop(self.router.stop());
+        ended
+    }
+
+    async fn go_live_in(
+        &mut self,
+        destinations: Vec<DestinationId>,
+        countdown_s: u32,
+        answer: Answer<()>,
+    ) {
+        if countdown_s == 0 {
+            return tell(answer, self.go_live(&destinations).await);
+        }
+        // What cannot be done now is said now, not when the countdown is over.
+        let mut trial = self.router.clone();
+        let checked = trial.go_live(&destinations, |id| self.sending.candidate(id));
+        if let Err(error) = checked {
+            return tell(answer, Err(refused(error)));
+        }
+        let wait = u64::from(countdown_s.min(COUNTDOWN_LIMIT_S)) * 1_000_000_000;
+        let due_ns = self.parts.clock.monotonic_ns() + wait;
+        self.pending.push(Pending::Live {
+            due_ns,
+            destinations,
+            answer,
+        });
+    }
+
+    async fn go_live(&mut self, destinations: &[DestinationId]) -> Result<(), ShowError> {
+        let session = self.session.as_ref().ok_or(ShowError::NotInPreview)?;
+        let sending = &self.sending;
+        let look = |id: &DestinationId| -> Candidate { sending.candidate(id) };
+        let wanted = self.router.go_live(destinations, look).map_err(refused)?;
+        self.sending.set(session, &wanted).await;
+        tracing::info!(destinations = wanted.len(), "Live.");
+        Ok(())
+    }
+
+    /// Follows a change of cameras or destinations.
+    async fn refresh(&mut self) {
+        self.cameras.refresh().await;
+        let Some(session) = &self.session else { return };
+        let wanted = self.router.mode().destinations().to_vec();
+        self.sending.set(session, &wanted).await;
+    }
+
+    async fn set_destinations(&mut self, destinations: &[DestinationId]) -> Result<(), ShowError> {
+        let session = self.session.as_ref().ok_or(ShowError::NotRunning)?;
+        let sending = &self.sending;
+        if destinations.is_empty() {
+            self.router
+                .leave_live()
+                .map_err(|_| ShowError::NotRunning)?;
+        } else {
+            let look = |id: &DestinationId| sending.candidate(id);
+            self.router
+                .change_destinations(destinations, look)
+                .map_err(refused)?;
+        }
+        let wanted = self.router.mode().destinations().to_vec();
+        self.sending.set(session, &wanted).await;
+        Ok(())
+    }
+
+    fn order(&self, order: Order) -> Result<(), ShowError> {
+        self.session
+            .as_ref()
+            .ok_or(ShowError::NotRunning)?
+            .order(order)
+    }
+
+    fn seek(&self, seconds: f64) -> Result<(), ShowError> {
+        let session = self.session.as_ref().ok_or(ShowError::NotRunning)?;
+        let duration_s = session.timeline.duration;
+        let inside = seconds.is_finite() && (0.0..duration_s).contains(&seconds);
+        if !inside {
+            return Err(ShowError::SeekOutOfRange {
+                asked_s: seconds,
+                duration_s,
+            });
+        }
+        let last = session.rundown.length().saturating_sub(1);
+        session.order(Order::Seek(session.rate().frames_in(seconds).min(last)))
+    }
+
+    async fn take(&mut self, take: Take, answer: Answer<()>) {
+        let Some(session) = &mut self.session else {
+            return tell(answer, Err(ShowError::NotRunning));
+        };
+        match self.parts.camera(&take.camera) {
+            None => return tell(answer, Err(ShowError::NoCamera(take.camera))),
+            Some(camera) if !camera.is_active => {
+                return tell(answer, Err(ShowError::CameraOffline(take.camera)));
+            }
+            Some(_) => {}
+        }
+        let input = session.guest(&self.parts, &take.camera).await;
+        let until_ns = self.parts.clock.monotonic_ns() + TAKE_LIMIT_NS;
+        self.take_when_there(until_ns, input, take, answer);
+    }
+
+    fn take_when_there(&mut self, until_ns: u64, input: InputId, take: Take, answer: Answer<()>) {
+        let Some(session) = &self.session else {
+            return tell(answer, Err(ShowError::NotRunning));
+        };
+        if session.delivers(&self.parts, input) {
+            tell(answer, session.take(&self.parts, input, &take));
+        } else if self.parts.clock.monotonic_ns() >= until_ns {
+            tell(answer, Err(ShowError::CameraOffline(take.camera)));
+        } else {
+            self.pending.push(Pending::Take {
+                until_ns,
+                input,
+                take,
+                answer,
+            });
+        }
+    }
+
+    async fn edit_overlay(&mut self, cue: &CueId, edit: OverlayEdit) -> Result<Graphic, ShowError> {
+        let session = self.session.as_mut().ok_or(ShowError::NotRunning)?;
+        let index =
+            index_of(&session.rundown, cue).ok_or_else(|| ShowError::NoOverlay(cue.clone()))?;
+        let visible = edit.visible;
+        let graphic = session.gallery.edit(&session.program, index, edit).await?;
+        if let Some(visible) = visible {
+            session.order(Order::Show(index, visible))?;
+        }
+        Ok(graphic)
+    }
+
+    fn publish(&self) {
+        let status = report::status(
+            &self.parts,
+            self.router.mode(),
+            self.session.as_ref(),
+            &self.sending,
+            &self.straight,
+        );
+        self.inbox.status.send_replace(Arc::new(status));
+    }
+}
+
+fn index_of(rundown: &Rundown, cue: &CueId) -> Option<usize> {
+    rundown
+        .graphics()
+        .iter()
+        .position(|graphic| graphic.id == *cue)
+}
+
+/// Answers; whoever asked may have gone away, which is no fault.
+fn tell<T>(answer: Answer<T>, result: Result<T, ShowError>) {
+    drop(answer.send(result));
+}
+
+fn refused(error: GoLiveError) -> ShowError {
+    ShowError::Destinations(error)
+}
+
+/// The mode in the words of the status.
+pub(super) fn mode(mode: &Mode) -> super::Mode {
+    match mode {
+        Mode::Idle => super::Mode::Idle,
+        Mode::Preview { .. } => super::Mode::Preview,
+        Mode::Live { .. } => super::Mode::Live,
+    }
+}

@@ -1,0 +1,113 @@
+//! What a running show is built from. Made once by `wiring`.
+
+use super::gallery::Easel;
+use crate::assets::Assets;
+use engine::mediamtx::MediaMtx;
+use engine::process::Launcher;
+use engine::trial::{self, Trial, TrialError};
+use model::{Camera, CameraId, Destination, DestinationId, Profile, Secret};
+use overlay::Studio;
+use runtime::SystemClock;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::{Store, Tree};
+
+/// Everything outside the show that it needs.
+#[derive(Clone)]
+pub struct Parts {
+    /// Starts children.
+    pub launcher: Launcher,
+    /// FFmpeg, or why there is none.
+    pub ffmpeg: Result<PathBuf, String>,
+    /// Whether there is a MediaMTX, or why not.
+    pub mediamtx: Result<(), String>,
+    /// The media server.
+    pub media: MediaMtx,
+    /// Draws graphics.
+    pub studio: Arc<Studio>,
+    /// Files for shows.
+    pub assets: Assets,
+    /// Cameras and destinations.
+    pub store: Store,
+    /// Time.
+    pub clock: SystemClock,
+    /// Encoders that were chosen already.
+    pub encoders: Encoders,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+impl Parts {
+    /// A camera as it is stored.
+    pub(super) fn camera(&self, id: &CameraId) -> Option<Camera> {
+        self.read(Tree::Cameras, id.as_str())
+    }
+
+    /// A destination as it is stored, with its key.
+    pub(super) fn destination(&self, id: &DestinationId) -> Option<(Destination, Secret)> {
+        let destination = self.read(Tree::Destinations, id.as_str())?;
+        Some((destination, self.secret(Tree::Destinations, id.as_str())))
+    }
+
+    /// A camera's password; empty where it has none.
+    pub(super) fn password(&self, id: &CameraId) -> Secret {
+        self.secret(Tree::Cameras, id.as_str())
+    }
+
+    fn secret(&self, tree: Tree, id: &str) -> Secret {
+        let secret = self.store.secret(tree, id).unwrap_or_else(|error| {
+            tracing::error!(tree = tree.as_str(), id, %error, "A secret cannot be read.");
+            None
+        });
+        secret.unwrap_or_default()
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, tree: Tree, id: &str) -> Option<T> {
+        self.store.get(tree, id).unwrap_or_else(|error| {
+            tracing::error!(tree = tree.as_str(), id, %error, "A stored entity cannot be read.");
+            None
+        })
+    }
+
+    pub(super) fn easel(&self, ffmpeg: PathBuf) -> Easel {
+        Easel {
+            studio: Arc::clone(&self.studio),
+            assets: self.assets.clone(),
+            launcher: self.launcher.clone(),
+            ffmpeg,
+        }
+    }
+}
+
+/// The results of encoder trials, one for each profile, kept until the agent ends.
+#[derive(Debug, Clone, Default)]
+pub struct Encoders {
+    known: Arc<Mutex<HashMap<Profile, Trial>>>,
+}
+
+impl Encoders {
+    /// The encoder for a profile; tried out the first time. Blocks for some seconds then.
+    ///
+    /// # Errors
+    /// [`TrialError`] when none works.
+    pub fn choose(
+        &self,
+        launcher: &Launcher,
+        ffmpeg: &std::path::Path,
+        profile: &Profile,
+    ) -> Result<Trial, TrialError> {
+        // Held while trying: two trials at once would measure each other.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trial) = known.get(profile) {
+            return Ok(trial.clone());
+        }
+        let trial = trial::choose(launcher, ffmpeg, profile)?;
+        known.insert(*profile, trial.clone());
+        Ok(trial)
+    }
+}

@@ -1,0 +1,212 @@
+//! The show as others see it: a whole picture, made after every answer and ten times a second.
+//!
+//! Owns nothing; reads the session, the connections and their counters.
+
+use super::owner::mode;
+use super::parts::Parts;
+use super::sending::Sending;
+use super::session::{Open, Session};
+use super::straight::Straight;
+use super::{
+    ActiveOverlay, EncoderStatus, InputStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,
+};
+use engine::input::SourceState;
+use model::{FrameRate, Source};
+use runtime::Clock;
+use std::time::Duration;
+use stream::Mode;
+use timeline::Look;
+
+/// Without a picture for so long, a source is called lost.
+const LOST_NS: u64 = 200_000_000;
+
+pub(super) fn status(
+    parts: &Parts,
+    running: &Mode,
+    session: Option<&Session>,
+    sending: &Sending,
+    straight: &Straight,
+) -> ShowStatus {
+    let mut status = ShowStatus {
+        mode: mode(running),
+        destinations: sending.statuses(),
+        streams: straight.statuses(),
+        ..ShowStatus::default()
+    };
+    let Some(session) = session else {
+        return status;
+    };
+    let standing = session.standing();
+    let rate = session.rate();
+    let cues = session.rundown.video();
+    status.timeline = session.timeline.id.clone().map(|id| ShownTimeline {
+        id,
+        name: session.timeline.name.clone(),
+        duration_s: session.timeline.duration,
+        total_cues: cues.len(),
+        started_at: session.started_at.clone(),
+    });
+    status.paused = standing.paused;
+    status.position = Some(Position {
+        current_time: seconds(rate, standing.at.frame),
+        current_cue_id: standing
+            .cue
+            .and_then(|cue| cues.get(cue))
+            .map(|cue| cue.id.clone()),
+        current_cue_index: standing.cue,
+        loop_count: standing.at.loops,
+        total_cues: cues.len(),
+        updated_at: crate::time::rfc3339(parts.clock.wall()),
+    });
+    status.program = Some(program(parts, session));
+    status.encoder = Some(encoder(session));
+    status.inputs = session
+        .open
+        .values()
+        .map(|open| input(parts, open))
+        .collect();
+    status.overlays = overlays(session);
+    status
+}
+
+/// How many processes a session has running.
+pub(super) fn children(session: &Session) -> u32 {
+    let decoders = session
+        .open
+        .values()
+        .filter_map(Open::stats)
+        .map(|stats| stats.decoder_pid);
+    let encoders = session
+        .program
+        .stats()
+        .encoders
+        .into_iter()
+        .map(|encoder| encoder.pid);
+    u32::try_from(decoders.chain(encoders).filter(|pid| *pid != 0).count()).unwrap_or(u32::MAX)
+}
+
+fn seconds(rate: FrameRate, frame: u64) -> f64 {
+    let micros = rate.time_of(frame).as_micros();
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).as_secs_f64()
+}
+
+fn program(parts: &Parts, session: &Session) -> ProgramStatus {
+    let stats = session.program.stats();
+    let encoder = stats.encoders.first();
+    let uptime_ns = parts
+        .clock
+        .monotonic_ns()
+        .saturating_sub(session.started_ns);
+    ProgramStatus {
+        uptime_s: uptime_ns / 1_000_000_000,
+        frames: stats.frames,
+        repeated: stats.late_repeats,
+        dropped: encoder.map_or(0, |encoder| encoder.queue_drops),
+        fps: encoder.map_or(0.0, |encoder| f64::from(encoder.fps)),
+        kbps: encoder.map_or(0, |encoder| {
+            u32::try_from(encoder.bits_per_second / 1000).unwrap_or(u32::MAX)
+        }),
+        encoder_restarts: encoder.map_or(0, |encoder| u64::from(encoder.restarts)),
+        encoder_pid: encoder.map(|encoder| encoder.pid).filter(|pid| *pid != 0),
+    }
+}
+
+fn encoder(session: &Session) -> EncoderStatus {
+    let chosen = session.trial.chosen;
+    let software = chosen.name == model::EncoderName::X264;
+    let tried = session.trial.tried.iter().map(|tried| {
+        let preset = if tried.candidate.name == model::EncoderName::X264 {
+            format!(" {}", tried.candidate.preset.as_str())
+        } else {
+            String::new()
+        };
+        match (tried.speed, tried.cause) {
+            (Some(speed), _) => {
+                format!(
+                    "{}{preset}: {speed:.1} times real time",
+                    tried.candidate.name.as_str()
+                )
+            }
+            (None, Some(cause)) => {
+                format!("{}: {}", tried.candidate.name.as_str(), cause.describe())
+            }
+            (None, None) => format!("{}: failed", tried.candidate.name.as_str()),
+        }
+    });
+    let mut why = tried.collect::<Vec<_>>().join("; ");
+    if !session.trial.fast_enough {
+        why.push_str("; the machine may be too slow for this profile");
+    }
+    EncoderStatus {
+        name: chosen.name.as_str().to_owned(),
+        preset: software.then(|| chosen.preset.as_str().to_owned()),
+        profile: session.profile_name,
+        size: session.profile.size.to_string(),
+        why,
+    }
+}
+
+fn input(parts: &Parts, open: &Open) -> InputStatus {
+    let (name, camera_id) = match &open.source {
+        Source::Camera(id) => (format!("camera {id}"), Some(id.clone())),
+        Source::Media { asset, .. } => (format!("media {}", asset.as_str()), None),
+        Source::Pattern(pattern) => (format!("pattern {}", pattern.name()), None),
+        Source::Colour(colour) => (format!("colour {colour}"), None),
+    };
+    let Some(stats) = open.stats() else {
+        let last_error = Some("It cannot be opened; see the log.".to_owned());
+        let state = "absent".to_owned();
+        return InputStatus {
+            name,
+            camera_id,
+            state,
+            last_error,
+            frames_in: 0,
+            dropped: 0,
+            late: 0,
+            duplicate: 0,
+            restarts: 0,
+        };
+    };
+    let last = u64::try_from(stats.last_frame_ns).unwrap_or(0);
+    let age = parts.clock.monotonic_ns().saturating_sub(last);
+    let live = matches!(open.source, Source::Camera(_));
+    let state = match stats.state {
+        SourceState::Failed => "absent",
+        SourceState::Connecting | SourceState::Waiting if stats.frames_in == 0 => "absent",
+        _ if live && age > LOST_NS => "lost",
+        SourceState::Connecting | SourceState::Waiting => "held",
+        SourceState::Running | SourceState::Ended => "fresh",
+    };
+    InputStatus {
+        name,
+        camera_id,
+        state: state.to_owned(),
+        frames_in: stats.frames_in,
+        dropped: stats.dropped,
+        late: stats.late,
+        duplicate: stats.duplicate,
+        restarts: u64::from(stats.restarts),
+        last_error: stats.last_cause.map(|cause| cause.describe().to_owned()),
+    }
+}
+
+fn overlays(session: &Session) -> Vec<ActiveOverlay> {
+    let mut look = Look::new();
+    let at = session.standing().at;
+    session.rundown.look(at, &mut look);
+    let shown = look.graphics().iter().filter_map(|now| {
+        let cue = session.rundown.graphics().get(now.cue)?;
+        let graphic = session.gallery.graphic(now.cue)?.clone();
+        let left = cue.end.saturating_sub(at.frame);
+        Some(ActiveOverlay {
+            cue_id: cue.id.clone(),
+            layer: u16::try_from(cue.z).unwrap_or(0),
+            opacity: graphic.opacity * f64::from(now.opacity) / 256.0,
+            visible: !session.gallery.is_hidden(now.cue),
+            remaining_s: seconds(session.rate(), left),
+            graphic,
+        })
+    });
+    shown.collect()
+}

@@ -1,0 +1,225 @@
+//! Where the program goes: the destinations on air and the encodes that feed them.
+//!
+//! Owns one [`Egress`] a destination and the renditions that a destination's limits demand. A
+//! destination that stays is never touched by a change of the others.
+
+use super::parts::Parts;
+use super::session::Session;
+use super::{DestinationState, DestinationStatus};
+use crate::egress::Egress;
+use engine::mediamtx::{PathName, PathSpec};
+use engine::program::{AudioCodec, EncoderId, EncoderSpec, Output};
+use model::{Destination, DestinationId, Secret};
+use std::collections::BTreeMap;
+use stream::{Candidate, EgressState, Ingest, Rendition, Sound, ingest, renditions};
+
+/// A destination on air.
+#[derive(Debug)]
+struct OnAir {
+    name: String,
+    egress: Egress,
+    /// The rendition's name; `None` is the program itself.
+    rendition: Option<String>,
+    /// What it was made from: another address or key is another connection.
+    made_from: (String, Secret),
+}
+
+/// The destinations on air.
+#[derive(Debug)]
+pub(super) struct Sending {
+    parts: Parts,
+    on_air: BTreeMap<DestinationId, OnAir>,
+    encodes: BTreeMap<String, (EncoderId, PathName)>,
+}
+
+impl Sending {
+    pub(super) const fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            on_air: BTreeMap::new(),
+            encodes: BTreeMap::new(),
+        }
+    }
+
+    /// What a destination is found to be.
+    pub(super) fn candidate(&self, id: &DestinationId) -> Candidate {
+        match self.parts.destination(id) {
+            None => Candidate::Unknown,
+            Some((destination, _)) if !destination.is_active => Candidate::Inactive,
+            Some((destination, key)) => match ingest(&destination, &key) {
+                Ok(_) => Candidate::Ready,
+                Err(_) => Candidate::Unusable,
+            },
+        }
+    }
+
+    /// Makes `wanted` the destinations on air.
+    pub(super) async fn set(&mut self, session: &Session, wanted: &[DestinationId]) {
+        let known: Vec<(Destination, Secret)> = wanted
+            .iter()
+            .filter_map(|id| self.parts.destination(id))
+            .collect();
+        let stale = |id: &DestinationId, on_air: &OnAir| {
+            let stored = known.iter().find(|(destination, _)| destination.id == *id);
+            stored.is_none_or(|stored| on_air.made_from != made_from(stored))
+        };
+        let gone: Vec<DestinationId> = self
+            .on_air
+            .iter()
+            .filter(|(id, on_air)| stale(id, on_air))
+            .map(|(id, _)| id.clone())
+            .collect();
+        // The old connection is closed before the same key dials again.
+        self.take_off(&gone).await;
+        let destinations: Vec<Destination> = known
+            .iter()
+            .map(|(destination, _)| destination.clone())
+            .collect();
+        let plan = renditions(&session.profile, &destinations);
+        for note in &plan.notes {
+            tracing::info!(destination = %note.destination, note = %note.message, "Limited.");
+        }
+        for (destination, key) in &known {
+            if self.on_air.contains_key(&destination.id) {
+                continue;
+            }
+            let Ok(ingest) = ingest(destination, key) else {
+                continue;
+            };
+            let rendition = plan.of(&destination.id);
+            self.attach(session, destination, key, ingest, rendition)
+                .await;
+        }
+        self.drop_encodes(session);
+    }
+
+    async fn attach(
+        &mut self,
+        session: &Session,
+        destination: &Destination,
+        key: &Secret,
+        ingest: Ingest,
+        rendition: Option<&Rendition>,
+    ) {
+        let from = match ingest.protocol.sound() {
+            // WebRTC carries the one encode that has its sound.
+            Sound::Opus => (None, PathName::program_rtc()),
+            Sound::Aac => self.encode(session, rendition).await,
+        };
+        let (rendition, from) = from;
+        let path = PathName::destination(&destination.id);
+        let egress = Egress::start(&self.parts.media, path, from, ingest);
+        let on_air = OnAir {
+            name: destination.name.clone(),
+            egress,
+            rendition,
+            made_from: (destination.rtmp_url.clone(), key.clone()),
+        };
+        self.on_air.insert(destination.id.clone(), on_air);
+    }
+
+    /// The path of a rendition, whose encoder is started where it does not run yet.
+    async fn encode(
+        &mut self,
+        session: &Session,
+        rendition: Option<&Rendition>,
+    ) -> (Option<String>, PathName) {
+        let program = (None, PathName::program());
+        let Some(rendition) = rendition.filter(|one| one.profile != session.profile) else {
+            return program;
+        };
+        if let Some((_, path)) = self.encodes.get(&rendition.name) {
+            return (Some(rendition.name.clone()), path.clone());
+        }
+        let Ok(path) = PathName::rendition(&rendition.name) else {
+            return program;
+        };
+        if let Err(error) = self.parts.media.put(&path, PathSpec::published()).await {
+            tracing::warn!(%path, %error, "A rendition's path is not there yet.");
+        }
+        let spec = EncoderSpec {
+            profile: rendition.profile,
+            encoder: session.trial.chosen,
+            outputs: vec![Output {
+                url: self.parts.media.rtsp_url(&path),
+                audio: AudioCodec::Aac,
+            }],
+            stall: super::session::STALL,
+        };
+        match session.program.add_encoder(spec) {
+            Ok(id) => {
+                let name = rendition.name.clone();
+                self.encodes.insert(name.clone(), (id, path.clone()));
+                (Some(name), path)
+            }
+            Err(error) => {
+                // Too much for its limits is better than nothing: the platform may still take it.
+                tracing::error!(rendition = rendition.name, %error, "A rendition's encoder does not start.");
+                self.parts.media.forget(&path);
+                program
+            }
+        }
+    }
+
+    fn drop_encodes(&mut self, session: &Session) {
+        let on_air = &self.on_air;
+        let media = &self.parts.media;
+        self.encodes.retain(|name, (id, path)| {
+            let used = on_air
+                .values()
+                .any(|one| one.rendition.as_ref() == Some(name));
+            if !used {
+                session.program.remove_encoder(*id);
+                media.forget(path);
+            }
+            used
+        });
+    }
+
+    async fn take_off(&mut self, gone: &[DestinationId]) {
+        let ended = gone
+            .iter()
+            .filter_map(|id| self.on_air.remove(id))
+            .map(|one| one.egress.stop());
+        futures_util::future::join_all(ended).await;
+    }
+
+    /// Takes every destination off air.
+    pub(super) async fn stop_all(&mut self) {
+        let all: Vec<DestinationId> = self.on_air.keys().cloned().collect();
+        self.take_off(&all).await;
+        for (_, path) in std::mem::take(&mut self.encodes).into_values() {
+            self.parts.media.forget(&path);
+        }
+    }
+
+    pub(super) fn statuses(&self) -> Vec<DestinationStatus> {
+        let status = |(id, one): (&DestinationId, &OnAir)| {
+            let now = one.egress.status();
+            DestinationStatus {
+                id: id.clone(),
+                name: one.name.clone(),
+                state: state(&now.state),
+                kbps: now.kbps,
+                bytes: now.bytes,
+                retries: now.retries,
+                last_error: now.last_error,
+            }
+        };
+        self.on_air.iter().map(status).collect()
+    }
+}
+
+fn made_from((destination, key): &(Destination, Secret)) -> (String, Secret) {
+    (destination.rtmp_url.clone(), key.clone())
+}
+
+pub(super) const fn state(state: &EgressState) -> DestinationState {
+    match state {
+        EgressState::Idle => DestinationState::Idle,
+        EgressState::Connecting { .. } => DestinationState::Connecting,
+        EgressState::Active { .. } => DestinationState::Active,
+        EgressState::Retrying { .. } => DestinationState::Retrying,
+        EgressState::Failed { .. } => DestinationState::Failed,
+    }
+}

@@ -1,0 +1,285 @@
+//! Builds every part, joins the mailboxes, hands the units to the supervisor. No decisions.
+
+mod doctor;
+
+pub use doctor::{Report, doctor};
+
+use crate::assets::Assets;
+use crate::config::{Config, MediamtxConfig, MediamtxMode};
+use crate::local_api::{self, AppState, Gate, MediaAddresses};
+use crate::modules::{Parts as ModuleParts, Records, Router};
+use crate::show::{Encoders, Owner, Parts as ShowParts, Show};
+use crate::telemetry::Metrics;
+use anyhow::{Context, Result};
+use engine::mediamtx::gate::{self, Policy, Publisher};
+use engine::mediamtx::{
+    Addresses, Choice, Credentials, Managed, MediaMtx, PathName, PathSpec, Ports,
+};
+use engine::process::Launcher;
+use engine::tools::{self, ToolName};
+use model::{FrameRate, Pattern, Size};
+use overlay::Studio;
+use runtime::{Clock, Policy as UnitPolicy, Shutdown, Supervisor, SystemClock};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Store;
+
+/// Runs the agent until a signal or a fatal fault.
+///
+/// # Errors
+/// When a part that nothing works without cannot be made: the data folder, the API's port.
+pub async fn run(config: Config) -> Result<()> {
+    let clock = SystemClock;
+    let shutdown = Shutdown::listen().context("signals cannot be watched")?;
+    let listener = local_api::listen(config.api.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "stop what uses {}, or set api.port to another port",
+                config.api.listen
+            )
+        })?;
+    let address = listener.local_addr().context("the API has no address")?;
+    let store = open_store(&config.data_dir, &clock)?;
+    let studio = Arc::new(Studio::new().context("the bundled font cannot be read")?);
+    let draw = |pattern: Pattern| studio.pattern_png(pattern, Size::HD);
+    let assets = Assets::open(&config.assets_dir, draw).with_context(|| {
+        format!(
+            "the assets folder {} cannot be made",
+            config.assets_dir.display()
+        )
+    })?;
+    let launcher = Launcher::start().context("no thread to start children from")?;
+    let supervisor = Supervisor::new(shutdown.token());
+    let credentials =
+        Credentials::fresh().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    let gate_url = format!("http://{address}/internal/media-gate");
+    let (choice, mediamtx) = media_choice(&config, &launcher, gate_url);
+    let media = MediaMtx::start(
+        &supervisor,
+        &launcher,
+        Arc::new(clock),
+        choice,
+        &credentials,
+    )
+    .context("the media server cannot be kept")?;
+    let (show, inbox) = Show::channel();
+    let parts = ShowParts {
+        launcher: launcher.clone(),
+        ffmpeg: find(&launcher, ToolName::Ffmpeg, config.ffmpeg.path.as_deref()),
+        mediamtx,
+        media: media.clone(),
+        studio,
+        assets: assets.clone(),
+        store: store.clone(),
+        clock,
+        encoders: Encoders::default(),
+    };
+    try_encoder(&parts, &config);
+    let metrics = Arc::new(Metrics::new(show.clone()));
+    let router = Router::new(ModuleParts {
+        records: Records::new(store, Arc::new(clock)),
+        show,
+        media: Box::new(media.clone()),
+        clock: Arc::new(clock),
+        metrics: Arc::clone(&metrics),
+        assets,
+        profile: config.program.profile,
+    });
+    let addresses = media.addresses();
+    let seen = MediaAddresses {
+        hls: addresses.hls,
+        webrtc: addresses.webrtc,
+    };
+    let app = AppState::new(router, metrics, seen, gate(credentials)).context("no HTTP client")?;
+
+    serve_api(&supervisor, listener, app);
+    let want = media.clone();
+    supervisor.start("program paths", UnitPolicy::default(), move |_| {
+        program_paths(want.clone())
+    });
+    run_show(&supervisor, parts, inbox);
+    tracing::info!(page = %format!("http://{address}/"), "Ready for the operator.");
+
+    shutdown.token().cancelled().await;
+    supervisor.ended().await;
+    tracing::info!("Stopped.");
+    Ok(())
+}
+
+fn open_store(folder: &Path, clock: &SystemClock) -> Result<Store> {
+    let (store, opened) = Store::open(folder, clock.wall())
+        .with_context(|| format!("the data folder {} cannot be used", folder.display()))?;
+    if let Some(recovered) = opened.recovered {
+        tracing::error!(
+            ?recovered,
+            "The database was damaged and has been set aside."
+        );
+    }
+    Ok(store)
+}
+
+/// Where a tool is, or what to tell the operator. Missing tools do not keep the page from opening.
+fn find(launcher: &Launcher, tool: ToolName, path: Option<&Path>) -> Result<PathBuf, String> {
+    match tools::find(launcher, tool, path) {
+        Ok(found) => {
+            tracing::info!(tool = tool.program(), path = %found.path.display(), version = found.version, "Found.");
+            Ok(found.path)
+        }
+        Err(error) => {
+            tracing::error!(tool = tool.program(), %error, "Not usable; the page opens, shows do not start.");
+            Err(error.to_string())
+        }
+    }
+}
+
+fn media_choice(
+    config: &Config,
+    launcher: &Launcher,
+    gate: String,
+) -> (Choice, Result<(), String>) {
+    let of = &config.mediamtx;
+    let given = Choice::External(Addresses::from(ports(of)));
+    if of.mode == MediamtxMode::External {
+        return (given, Ok(()));
+    }
+    match find(launcher, ToolName::Mediamtx, of.path.as_deref()) {
+        Ok(binary) => {
+            let directory = config.data_dir.join("mediamtx");
+            let ports = ports(of);
+            (
+                Choice::Managed(Managed {
+                    binary,
+                    directory,
+                    ports,
+                    gate,
+                }),
+                Ok(()),
+            )
+        }
+        Err(error) => (given, Err(error)),
+    }
+}
+
+fn ports(config: &MediamtxConfig) -> Ports {
+    Ports {
+        rtsp: config.rtsp_port,
+        rtmp: config.rtmp_port,
+        hls: config.hls_port,
+        webrtc: config.webrtc_port,
+        webrtc_media: config.webrtc_udp_port,
+        api: config.api_port,
+    }
+}
+
+/// The paths that our own encoders publish to.
+fn published() -> [PathName; 4] {
+    [
+        PathName::program(),
+        PathName::program_rtc(),
+        PathName::preview(),
+        PathName::preview_stream(),
+    ]
+}
+
+async fn program_paths(media: MediaMtx) -> Result<(), std::convert::Infallible> {
+    for path in published() {
+        if let Err(error) = media.put(&path, PathSpec::published()).await {
+            tracing::debug!(%path, %error, "The path follows when the server is there.");
+        }
+    }
+    Ok(())
+}
+
+/// Who may publish: our encoders' paths take publishers of this machine, nothing else takes any.
+fn gate(api: Credentials) -> Gate {
+    let known = published().map(|path| (path, Publisher::Local));
+    Arc::new(move |request| {
+        let mut publish: BTreeMap<PathName, Publisher> = known.iter().cloned().collect();
+        // Renditions and encodes of streams come and go.
+        let of_encoder = request.path.starts_with("program/") || request.path.ends_with("/encode");
+        if let Some(path) = of_encoder
+            .then(|| PathName::parse(request.path.as_str()).ok())
+            .flatten()
+        {
+            publish.insert(path, Publisher::Local);
+        }
+        gate::permit(
+            request,
+            &Policy {
+                api: api.clone(),
+                publish,
+            },
+        )
+    })
+}
+
+/// Tries the encoder of the default profile ahead of the first show.
+fn try_encoder(parts: &ShowParts, config: &Config) {
+    let (Ok(ffmpeg), encoders) = (parts.ffmpeg.clone(), parts.encoders.clone()) else {
+        return;
+    };
+    let launcher = parts.launcher.clone();
+    let profile = stream::program_profile(config.program.profile, FrameRate::THIRTY);
+    let _trial =
+        tokio::task::spawn_blocking(
+            move || match encoders.choose(&launcher, &ffmpeg, &profile) {
+                Ok(trial) => {
+                    let encoder = trial.chosen.name.as_str();
+                    tracing::info!(
+                        encoder,
+                        preset = trial.chosen.preset.as_str(),
+                        fast_enough = trial.fast_enough,
+                        "Encoder chosen."
+                    );
+                }
+                Err(error) => tracing::error!(%error, "No encoder works."),
+            },
+        );
+}
+
+/// What a unit takes with it the first time it is started. These units end with the agent: they do
+/// not fail, and there is nothing to start them anew from.
+fn once<T: Send + 'static>(value: T) -> impl FnMut() -> Option<T> + Send + 'static {
+    let cell = Arc::new(Mutex::new(Some(value)));
+    move || cell.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn serve_api(supervisor: &Supervisor, listener: tokio::net::TcpListener, app: AppState) {
+    let address: Option<SocketAddr> = listener.local_addr().ok();
+    let mut first = once(listener);
+    supervisor.start("local api", UnitPolicy::default(), move |stop| {
+        let (first, app) = (first(), app.clone());
+        async move {
+            let listener = match (first, address) {
+                (Some(listener), _) => listener,
+                (None, Some(address)) => local_api::listen(address).await?,
+                (None, None) => return Ok(()),
+            };
+            local_api::serve(listener, app, async move { stop.cancelled().await }).await
+        }
+    });
+}
+
+fn run_show(supervisor: &Supervisor, parts: ShowParts, inbox: crate::show::Inbox) {
+    let mut owner = once(Owner::new(parts, inbox));
+    supervisor.start(
+        "show",
+        UnitPolicy {
+            drain: std::time::Duration::from_secs(8),
+            ..UnitPolicy::default()
+        },
+        move |stop| {
+            let owner = owner();
+            async move {
+                if let Some(owner) = owner {
+                    owner.run(stop).await;
+                    return Ok(());
+                }
+                Err("the show's task ended by a fault; restart the agent")
+            }
+        },
+    );
+}
