@@ -237,7 +237,7 @@ impl Api {
 
     /// Adds a path, or changes it to be so. A path that is so already is not touched.
     pub(super) async fn put(&self, path: &PathName, spec: &PathSpec) -> Result<(), ApiError> {
-        let body = spec.document(self.addresses.rtsp);
+        let body = spec.document(&self.addresses);
         let address = format!("config/paths/replace/{path}");
         self.call(Method::POST, &address, Some(&body)).await?;
         Ok(())

@@ -22,6 +22,6 @@ mod server;
 pub use api::{ApiError, Forwarding, PathState, Track, VideoTrack};
 pub use config::{Addresses, Credentials, NoRandomness, Ports};
 pub use health::{Health, Snapshot};
-pub use path::{Forward, PathName, PathNameError, PathSource, PathSpec, camera_url};
+pub use path::{Forward, Local, PathName, PathNameError, PathSource, PathSpec, camera_url};
 pub use probe::{Probe, ProbeError};
 pub use server::{Choice, Managed, MediaMtx, PathError, StartError};

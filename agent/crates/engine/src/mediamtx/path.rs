@@ -2,7 +2,8 @@
 //!
 //! Owns names, sources and the words of MediaMTX's path configuration. Pure.
 
-use model::{Camera, CameraId, CameraProtocol, DestinationId, Secret};
+use super::Addresses;
+use model::{Camera, CameraId, CameraProtocol, DestinationId, Secret, StreamId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -60,6 +61,26 @@ impl PathName {
         Self("program".to_owned())
     }
 
+    /// `program/<rendition>`: another encode of the program, H.264 and AAC.
+    ///
+    /// # Errors
+    /// [`PathNameError`] when the name cannot stand in a path.
+    pub fn rendition(name: &str) -> Result<Self, PathNameError> {
+        Self::parse(format!("program/{name}"))
+    }
+
+    /// `stream/<id>`: a camera on its way straight to a destination.
+    #[must_use]
+    pub fn stream(id: &StreamId) -> Self {
+        Self(format!("stream/{id}"))
+    }
+
+    /// `stream/<id>/encode`: the encode that feeds it, where the camera's own codecs do not do.
+    #[must_use]
+    pub fn stream_encode(id: &StreamId) -> Self {
+        Self(format!("stream/{id}/encode"))
+    }
+
     /// `program_rtc`: H.264 and Opus, for WHEP.
     #[must_use]
     pub fn program_rtc() -> Self {
@@ -91,6 +112,16 @@ impl std::fmt::Display for PathName {
     }
 }
 
+/// How one path of the server reads another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Local {
+    /// Keeps the time between picture and sound exactly; carries H.264 and AAC.
+    Rtmp,
+    /// Carries everything. Picture and sound are placed by when the first packet of each arrives, so
+    /// they may be a few hundred milliseconds apart from then on (gortsplib's `rtptime`).
+    Rtsp,
+}
+
 /// Where a path's pictures come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathSource {
@@ -101,8 +132,13 @@ pub enum PathSource {
     },
     /// MediaMTX pulls this `rtsp://` (always over TCP) or `rtmp://` address. It may hold a password.
     Pull(Secret),
-    /// Another path of the same server, over RTSP on loopback.
-    Path(PathName),
+    /// Another path of the same server, over loopback.
+    Path {
+        /// Which.
+        name: PathName,
+        /// By which protocol.
+        over: Local,
+    },
 }
 
 /// Where everything on a path is sent.
@@ -157,16 +193,16 @@ impl PathSpec {
 
     /// A destination: `from` of the same server, sent to `to`.
     #[must_use]
-    pub const fn forwarded(from: PathName, to: Forward) -> Self {
+    pub const fn forwarded(from: PathName, over: Local, to: Forward) -> Self {
         Self {
-            source: PathSource::Path(from),
+            source: PathSource::Path { name: from, over },
             forward: Some(to),
             filler: None,
         }
     }
 
-    /// MediaMTX's words for it. `rtsp` is the server's own RTSP address.
-    pub(super) fn document(&self, rtsp: std::net::SocketAddr) -> Value {
+    /// MediaMTX's words for it. `at` is where the server itself answers.
+    pub(super) fn document(&self, at: &Addresses) -> Value {
         let mut document = match &self.source {
             PathSource::Publisher { replaceable } => json!({
                 "source": "publisher",
@@ -176,10 +212,13 @@ impl PathSpec {
                 "source": address.expose(),
                 "rtspTransport": "tcp",
             }),
-            PathSource::Path(name) => json!({
-                "source": format!("rtsp://{rtsp}/{name}"),
-                "rtspTransport": "tcp",
-            }),
+            PathSource::Path { name, over } => {
+                let source = match over {
+                    Local::Rtmp => format!("rtmp://{}/{name}", at.rtmp),
+                    Local::Rtsp => format!("rtsp://{}/{name}", at.rtsp),
+                };
+                json!({ "source": source, "rtspTransport": "tcp" })
+            }
         };
         if let Some(to) = &self.forward {
             document["forward"] = json!([{
@@ -198,7 +237,7 @@ impl PathSpec {
     pub(super) fn needles(&self) -> Vec<Secret> {
         let pulled = match &self.source {
             PathSource::Pull(address) => Some(address),
-            PathSource::Publisher { .. } | PathSource::Path(_) => None,
+            PathSource::Publisher { .. } | PathSource::Path { .. } => None,
         };
         let dest = self.forward.as_ref().map(|to| &to.dest);
         let bearer = self.forward.as_ref().and_then(|to| to.bearer.clone());
@@ -368,9 +407,9 @@ mod tests {
     #[test]
     fn a_destination_is_a_local_pull_and_one_forward() {
         let to = Forward::to(Secret::new("rtmp://h/live#k"));
-        let spec = PathSpec::forwarded(PathName::program(), to);
-        let document = spec.document(([127, 0, 0, 1], 8554).into());
-        assert_eq!(document["source"], "rtsp://127.0.0.1:8554/program");
+        let spec = PathSpec::forwarded(PathName::program(), Local::Rtmp, to);
+        let document = spec.document(&super::super::Ports::default().into());
+        assert_eq!(document["source"], "rtmp://127.0.0.1:1935/program");
         assert_eq!(document["forward"][0]["dest"], "rtmp://h/live#k");
         assert!(!format!("{spec:?}").contains("#k"));
     }

@@ -42,7 +42,7 @@ pub(super) fn ours(name: &str) -> bool {
     matches!(
         name,
         "program" | "program_rtc" | "preview" | "preview/stream"
-    ) || ["cam/", "out/", "probe/", "program/"]
+    ) || ["cam/", "out/", "stream/", "probe/", "program/"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
 }

@@ -1,32 +1,10 @@
 //! Wanted paths, deaths, hangs and secrets.
 
 use crate::rig::{LONG, Rig, name};
-use engine::mediamtx::{Forward, Health, PathError, PathSpec, Ports, Snapshot};
-use engine::process::Launch;
+use engine::mediamtx::{Forward, Health, Local, PathError, PathSpec, Ports, Snapshot};
 use model::Secret;
 use std::os::unix::fs::PermissionsExt;
 use tokio::time::timeout;
-
-async fn pid(rig: &Rig) -> u32 {
-    let ports = rig.ports.api.to_string();
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let file = rig.directory.path().to_string_lossy().into_owned();
-    let of_ours = entries.filter_map(|entry| {
-        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        (line.contains("build/mediamtx") && line.contains(&file)).then_some(pid)
-    });
-    let all: Vec<u32> = of_ours.collect();
-    assert_eq!(all.len(), 1, "one server on {ports}");
-    all[0]
-}
-
-fn signal(rig: &Rig, signal: &str, pid: u32) {
-    let kill = Launch::new("kill").args([signal, &pid.to_string()]);
-    let kill = rig.launcher.launch(kill).unwrap();
-    assert!(kill.wait_timeout(LONG).unwrap().is_success());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_come_and_go_without_touching_others() {
@@ -50,7 +28,7 @@ async fn paths_come_and_go_without_touching_others() {
 
     let out = name("out/1");
     let to = Forward::to(Secret::new("rtmp://127.0.0.1:1/live#key-of-one"));
-    let spec = PathSpec::forwarded(program.clone(), to);
+    let spec = PathSpec::forwarded(program.clone(), Local::Rtmp, to);
     rig.server.put(&out, spec).await.unwrap();
     rig.until("failing to forward", |now| {
         now.path(&out)
@@ -78,7 +56,7 @@ async fn a_killed_server_is_back_with_all_its_paths() {
             .unwrap();
     }
     let boot = rig.server.refresh().await.boot;
-    signal(&rig, "-KILL", pid(&rig).await);
+    rig.kill_server();
     let back = rig
         .until("back", |now| now.boot > boot && now.paths.len() == 3)
         .await;
@@ -94,8 +72,8 @@ async fn a_hanging_server_is_killed_and_back() {
         .await
         .unwrap();
     let boot = rig.server.refresh().await.boot;
-    let hung = pid(&rig).await;
-    signal(&rig, "-STOP", hung);
+    let hung = rig.pid();
+    rig.signal("-STOP");
     let mut health = rig.server.health();
     timeout(
         LONG,
@@ -164,7 +142,7 @@ async fn nobody_publishes_where_nobody_may() {
 async fn a_refused_path_says_why_without_its_secrets() {
     let rig = Rig::start(&[]).await;
     let to = Forward::to(Secret::new("gopher://h/live#key-7890"));
-    let spec = PathSpec::forwarded(name("program"), to);
+    let spec = PathSpec::forwarded(name("program"), Local::Rtmp, to);
     let error = rig.server.put(&name("out/1"), spec).await.unwrap_err();
     let PathError::Refused { reason, .. } = &error else {
         panic!("{error:?}")

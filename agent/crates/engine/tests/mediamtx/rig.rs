@@ -25,7 +25,10 @@ pub(crate) struct Rig {
 }
 
 pub(crate) fn binary() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../build/mediamtx")
+    let up = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    up.map(|folder| folder.join("build/mediamtx"))
+        .find(|path| path.exists())
+        .expect("make setup puts MediaMTX into build/")
 }
 
 pub(crate) fn name(text: &str) -> PathName {
@@ -164,6 +167,31 @@ impl Rig {
         args.extend(format);
         args.push(address);
         self.ffmpeg(&args)
+    }
+
+    /// The server's process, found by its command line.
+    pub(crate) fn pid(&self) -> u32 {
+        let file = self.directory.path().to_string_lossy().into_owned();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let of_ours = processes.filter_map(|entry| {
+            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            (line.contains("build/mediamtx") && line.contains(&file)).then_some(pid)
+        });
+        let all: Vec<u32> = of_ours.collect();
+        assert_eq!(all.len(), 1, "one server");
+        all[0]
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let kill = Launch::new("kill").args([signal, &self.pid().to_string()]);
+        let kill = self.launcher.launch(kill).unwrap();
+        assert!(kill.wait_timeout(LONG).unwrap().is_success());
+    }
+
+    pub(crate) fn kill_server(&self) {
+        self.signal("-KILL");
     }
 
     pub(crate) async fn end(self) {
