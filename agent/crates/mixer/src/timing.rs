@@ -322,7 +322,7 @@ impl SourceTiming {
             }
             if grid.steady {
                 goal = place.picture + *cells * cell;
-                ease = MS / 2;
+                ease = MS / 5;
             }
         }
         let off = goal - place.sound;

@@ -10,7 +10,9 @@ use ring::{FILL_NS, Pushed, RAMP, Ring, STEP_NS, length_ns};
 use sinc::{REACH, Sinc};
 
 /// Off by less than this the sound is left alone.
-const CLOSE_NS: i64 = 1_000_000;
+const CLOSE_NS: i64 = 500_000;
+/// When what is asked for jumps by more than this, the sound jumps with it.
+const JUMP_NS: i64 = 10_000_000;
 /// At most this much faster or slower.
 const MOST: f64 = 0.005;
 /// From one call to the next the speed changes by no more than this.
@@ -24,9 +26,9 @@ const ABSURD: i64 = 1_000_000_000_000_000_000;
 
 /// Holds about a second of one source's sound and renders it at the asked time.
 ///
-/// Five cases, by how far what is next is from what is asked for: less than 1 ms, left alone, sample
+/// Five cases, by how far what is next is from what is asked for: less than 0.5 ms, left alone, sample
 /// by sample as it came; up to 40 ms late or early, played up to 0.5 % faster or slower until it fits;
-/// more, dropped or filled with silence, with 5 ms ramps. Without sound it is silent, and begins
+/// more (10 ms when what is asked for has jumped), dropped or filled with silence, with 5 ms ramps. Without sound it is silent, and begins
 /// again in sync. No input makes it panic, and nothing but [`Lane::new`] allocates.
 ///
 /// # Source
@@ -103,7 +105,7 @@ impl Lane {
         let want = want_pts_ns.clamp(-ABSURD, ABSURD);
         let jumped = self
             .asked
-            .is_some_and(|asked| (want - asked).abs() > STEP_NS);
+            .is_some_and(|asked| (want - asked).abs() > JUMP_NS);
         self.asked = Some(want + length_ns(out.len() as u64));
         if self
             .place
@@ -138,8 +140,9 @@ impl Lane {
     /// Whether what is being played is near enough to what is asked for.
     fn keeps(&self, place: Place, want: i64, jumped: bool) -> bool {
         let off = want - self.ring.pts(place.index);
+        let limit = if jumped { JUMP_NS } else { STEP_NS };
         let patient = self.patience > 0 && !jumped;
-        place.index >= self.ring.oldest() && (off.abs() <= STEP_NS || patient)
+        place.index >= self.ring.oldest() && (off.abs() <= limit || patient)
     }
 
     /// Stops, with a ramp from the last that was heard.
