@@ -4,7 +4,11 @@ use std::path::Path;
 
 fn main() {
     let built = "../local-ui/dist";
-    let watched = if Path::new(built).exists() { built } else { "../local-ui" };
+    let watched = if Path::new(built).exists() {
+        built
+    } else {
+        "../local-ui"
+    };
     println!("cargo::rerun-if-changed={watched}");
     println!("cargo::rerun-if-changed=build.rs");
 }

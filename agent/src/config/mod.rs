@@ -99,9 +99,8 @@ pub fn load(
 /// Every key as a table in Markdown, for the documentation.
 #[must_use]
 pub fn table() -> String {
-    let mut out = String::from(
-        "| key | environment variable | default | meaning |\n|---|---|---|---|\n",
-    );
+    let mut out =
+        String::from("| key | environment variable | default | meaning |\n|---|---|---|---|\n");
     for key in KEYS {
         let default = if key.default.is_empty() {
             "–".to_owned()

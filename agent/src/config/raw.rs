@@ -34,41 +34,118 @@ impl Key {
     /// The environment variable of the key: `VISTTER__API__PORT`.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.replace('.', "__").to_ascii_uppercase())
+        format!(
+            "{PREFIX}{}",
+            self.name.replace('.', "__").to_ascii_uppercase()
+        )
     }
 }
 
 const PREFIX: &str = "VISTTER__";
 
 const fn text(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, kind: Kind::Text, default, meaning }
+    Key {
+        name,
+        kind: Kind::Text,
+        default,
+        meaning,
+    }
 }
 
 const fn number(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, kind: Kind::Number, default, meaning }
+    Key {
+        name,
+        kind: Kind::Number,
+        default,
+        meaning,
+    }
 }
 
 /// Every key there is.
 pub const KEYS: &[Key] = &[
-    text("data_dir", "/var/lib/vistter-agent", "Folder of everything the agent keeps."),
-    text("assets_dir", "", "Folder of pictures and videos; `assets` in the data folder where it is empty."),
-    text("api.address", "127.0.0.1", "Address that the page and the API answer on; loopback only until sign-in exists."),
-    number("api.port", "8080", "TCP port of the page and the API; 0 takes any free one."),
-    text("log.level", "info", "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,engine=debug`."),
-    text("log.format", "human", "`human` or `json`, one line an event, to standard error."),
-    text("program.profile", "reliability", "Profile of the program: `reliability`, `quality`, `720p`, `480p` or `low_power`."),
-    number("program.hold_ms", "200", "How long a lost source's last picture is held, 40 to 1000 ms."),
-    text("ffmpeg.path", "", "FFmpeg; looked for beside the agent and on the PATH where it is empty."),
-    text("mediamtx.mode", "managed", "`managed`: the agent runs MediaMTX; `external`: it runs elsewhere on this machine."),
-    text("mediamtx.path", "", "MediaMTX; looked for in the usual places where it is empty."),
+    text(
+        "data_dir",
+        "/var/lib/vistter-agent",
+        "Folder of everything the agent keeps.",
+    ),
+    text(
+        "assets_dir",
+        "",
+        "Folder of pictures and videos; `assets` in the data folder where it is empty.",
+    ),
+    text(
+        "api.address",
+        "127.0.0.1",
+        "Address that the page and the API answer on; loopback only until sign-in exists.",
+    ),
+    number(
+        "api.port",
+        "8080",
+        "TCP port of the page and the API; 0 takes any free one.",
+    ),
+    text(
+        "log.level",
+        "info",
+        "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,engine=debug`.",
+    ),
+    text(
+        "log.format",
+        "human",
+        "`human` or `json`, one line an event, to standard error.",
+    ),
+    text(
+        "program.profile",
+        "reliability",
+        "Profile of the program: `reliability`, `quality`, `720p`, `480p` or `low_power`.",
+    ),
+    number(
+        "program.hold_ms",
+        "200",
+        "How long a lost source's last picture is held, 40 to 1000 ms.",
+    ),
+    text(
+        "ffmpeg.path",
+        "",
+        "FFmpeg; looked for beside the agent and on the PATH where it is empty.",
+    ),
+    text(
+        "mediamtx.mode",
+        "managed",
+        "`managed`: the agent runs MediaMTX; `external`: it runs elsewhere on this machine.",
+    ),
+    text(
+        "mediamtx.path",
+        "",
+        "MediaMTX; looked for in the usual places where it is empty.",
+    ),
     number("mediamtx.rtsp_port", "8554", "RTSP port on loopback."),
     number("mediamtx.rtmp_port", "1935", "RTMP port on loopback."),
     number("mediamtx.hls_port", "8888", "HLS port on loopback."),
-    number("mediamtx.webrtc_port", "8889", "WebRTC signalling port on loopback."),
-    number("mediamtx.webrtc_udp_port", "8189", "WebRTC media port, UDP."),
-    number("mediamtx.api_port", "9997", "Port of MediaMTX's own API on loopback."),
-    text("mediamtx.api_user", "", "User name of an external MediaMTX's API."),
-    text("mediamtx.api_password", "", "Password of an external MediaMTX's API."),
+    number(
+        "mediamtx.webrtc_port",
+        "8889",
+        "WebRTC signalling port on loopback.",
+    ),
+    number(
+        "mediamtx.webrtc_udp_port",
+        "8189",
+        "WebRTC media port, UDP.",
+    ),
+    number(
+        "mediamtx.api_port",
+        "9997",
+        "Port of MediaMTX's own API on loopback.",
+    ),
+    text(
+        "mediamtx.api_user",
+        "",
+        "User name of an external MediaMTX's API.",
+    ),
+    text(
+        "mediamtx.api_password",
+        "",
+        "Password of an external MediaMTX's API.",
+    ),
 ];
 
 /// A value and where it stands.
@@ -88,7 +165,9 @@ fn known(name: &str) -> Option<&'static Key> {
 /// Reads a TOML text; every fault of it is added to `faults`.
 pub(super) fn from_file(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Raw {
     let place = |at: usize| {
-        let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+        let line = text
+            .get(..at)
+            .map_or(1, |before| before.matches('\n').count() + 1);
         format!("{}:{line}", path.display())
     };
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -106,7 +185,13 @@ pub(super) fn from_file(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Raw
             DeValue::Table(section) if has_section(name.get_ref()) => {
                 for (key, value) in section {
                     let full = format!("{}.{}", name.get_ref(), key.get_ref());
-                    take(&full, place(key.span().start), value.get_ref(), &mut raw, faults);
+                    take(
+                        &full,
+                        place(key.span().start),
+                        value.get_ref(),
+                        &mut raw,
+                        faults,
+                    );
                 }
             }
             other => take(name.get_ref(), at, other, &mut raw, faults),
@@ -116,8 +201,11 @@ pub(super) fn from_file(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Raw
 }
 
 fn has_section(name: &str) -> bool {
-    KEYS.iter()
-        .any(|key| key.name.split_once('.').is_some_and(|(section, _)| section == name))
+    KEYS.iter().any(|key| {
+        key.name
+            .split_once('.')
+            .is_some_and(|(section, _)| section == name)
+    })
 }
 
 fn take(name: &str, place: String, value: &DeValue<'_>, raw: &mut Raw, faults: &mut Vec<Fault>) {
@@ -127,7 +215,11 @@ fn take(name: &str, place: String, value: &DeValue<'_>, raw: &mut Raw, faults: &
         } else {
             unknown(name)
         };
-        faults.push(Fault { place, key: name.to_owned(), message });
+        faults.push(Fault {
+            place,
+            key: name.to_owned(),
+            message,
+        });
         return;
     };
     let text = match (key.kind, value) {
@@ -138,7 +230,11 @@ fn take(name: &str, place: String, value: &DeValue<'_>, raw: &mut Raw, faults: &
                 Ok(number) => number.to_string(),
                 Err(_) => {
                     let message = format!("a whole number from 0 is wanted, not {digits}");
-                    faults.push(Fault { place, key: name.to_owned(), message });
+                    faults.push(Fault {
+                        place,
+                        key: name.to_owned(),
+                        message,
+                    });
                     return;
                 }
             }
@@ -149,7 +245,11 @@ fn take(name: &str, place: String, value: &DeValue<'_>, raw: &mut Raw, faults: &
                 Kind::Number => "a whole number",
             };
             let message = format!("{wanted} is wanted, not {}", article(other));
-            faults.push(Fault { place, key: name.to_owned(), message });
+            faults.push(Fault {
+                place,
+                key: name.to_owned(),
+                message,
+            });
             return;
         }
     };
@@ -189,7 +289,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         for (cell, to) in row.iter_mut().skip(1).zip(&b) {
             let above = *cell;
-            left = (above + 1).min(left + 1).min(before + usize::from(from != *to));
+            left = (above + 1)
+                .min(left + 1)
+                .min(before + usize::from(from != *to));
             before = above;
             *cell = left;
         }
@@ -226,7 +328,13 @@ pub(super) fn from_environment(
             }
             Some(key) => {
                 let text = text.trim().to_owned();
-                raw.insert(key.name, Given { text, place: variable });
+                raw.insert(
+                    key.name,
+                    Given {
+                        text,
+                        place: variable,
+                    },
+                );
             }
         }
     }

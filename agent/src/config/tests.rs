@@ -11,7 +11,9 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 
 fn faults(text: &str, environment: &[(&str, &str)]) -> Vec<(String, String, String)> {
     let file = file(text);
-    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let Err(Faults(faults)) = load(Some(file.path()), environment) else {
         return Vec::new();
     };
@@ -27,17 +29,27 @@ fn an_empty_file_gives_the_defaults() {
     let file = file("");
     let config = load(Some(file.path()), []).unwrap();
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.assets_dir, Path::new("/var/lib/vistter-agent/assets"));
+    assert_eq!(
+        config.assets_dir,
+        Path::new("/var/lib/vistter-agent/assets")
+    );
     assert_eq!(config.mediamtx.mode, MediamtxMode::Managed);
 }
 
 #[test]
 fn the_environment_wins_over_the_file() {
     let file = file("data_dir = \"/a\"\n[api]\nport = 9000\n");
-    let env = [("VISTTER__DATA_DIR", "/b"), ("VISTTER__API__PORT", "0"), ("PATH", "/bin")];
+    let env = [
+        ("VISTTER__DATA_DIR", "/b"),
+        ("VISTTER__API__PORT", "0"),
+        ("PATH", "/bin"),
+    ];
     let env = env.map(|(k, v)| (k.to_owned(), v.to_owned()));
     let config = load(Some(file.path()), env).unwrap();
-    assert_eq!((config.data_dir.to_str(), config.api.listen.port()), (Some("/b"), 0));
+    assert_eq!(
+        (config.data_dir.to_str(), config.api.listen.port()),
+        (Some("/b"), 0)
+    );
 }
 
 #[test]
@@ -54,9 +66,17 @@ hls_port = 70000
 mode = \"both\"
 rtsp_port = -1
 ";
-    let found = faults(text, &[("VISTTER__API__PROT", "1"), ("VISTTER__PROGRAM__HOLD_MS", "x")]);
-    let places: Vec<(&str, &str)> =
-        found.iter().map(|(place, key, _)| (place.as_str(), key.as_str())).collect();
+    let found = faults(
+        text,
+        &[
+            ("VISTTER__API__PROT", "1"),
+            ("VISTTER__PROGRAM__HOLD_MS", "x"),
+        ],
+    );
+    let places: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(place, key, _)| (place.as_str(), key.as_str()))
+        .collect();
     for wanted in [
         ("F:1", "colour"),
         ("F:3", "api.port"),
@@ -68,24 +88,39 @@ rtsp_port = -1
         ("VISTTER__API__PROT", "api.prot"),
         ("VISTTER__PROGRAM__HOLD_MS", "program.hold_ms"),
     ] {
-        assert!(places.contains(&wanted), "{wanted:?} is missing in {found:#?}");
+        assert!(
+            places.contains(&wanted),
+            "{wanted:?} is missing in {found:#?}"
+        );
     }
     assert_eq!(found.len(), 9, "{found:#?}");
-    assert!(found.iter().any(|(_, key, message)| key == "api.addres"
-        && message.contains("api.address")));
+    assert!(
+        found
+            .iter()
+            .any(|(_, key, message)| key == "api.addres" && message.contains("api.address"))
+    );
 }
 
 #[test]
 fn a_broken_file_is_refused_with_its_line() {
     let found = faults("[api]\nport = = 3\n", &[]);
-    assert_eq!(found.first().map(|f| f.0.as_str()), Some("F:2"), "{found:#?}");
+    assert_eq!(
+        found.first().map(|f| f.0.as_str()),
+        Some("F:2"),
+        "{found:#?}"
+    );
 }
 
 #[test]
 fn an_address_outside_loopback_is_refused_until_sign_in_exists() {
     for address in ["0.0.0.0", "192.168.1.4", "::"] {
         let found = faults(&format!("[api]\naddress = \"{address}\"\n"), &[]);
-        assert!(found.iter().any(|f| f.1 == "api.address" && f.2.contains("sign-in")), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|f| f.1 == "api.address" && f.2.contains("sign-in")),
+            "{found:?}"
+        );
     }
     assert!(faults("[api]\naddress = \"::1\"\n", &[]).is_empty());
 }
@@ -93,7 +128,11 @@ fn an_address_outside_loopback_is_refused_until_sign_in_exists() {
 #[test]
 fn one_port_cannot_serve_two_purposes() {
     let found = faults("[mediamtx]\nhls_port = 8080\n", &[]);
-    assert_eq!(found.first().map(|f| f.1.as_str()), Some("mediamtx.hls_port"), "{found:?}");
+    assert_eq!(
+        found.first().map(|f| f.1.as_str()),
+        Some("mediamtx.hls_port"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -109,10 +148,15 @@ fn a_password_in_the_settings_is_not_in_their_debug_form() {
 }
 
 #[test]
-fn the_table_names_every_key_and_its_variable() {
-    let table = table();
-    for key in KEYS {
-        assert!(table.contains(&format!("`{}`", key.name)));
-        assert!(table.contains(&format!("`{}`", key.variable())));
+fn the_documentation_lists_every_setting() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SETTINGS.md");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let Some((head, _)) = text.split_once("| key |") else {
+        panic!("{path} has no table");
+    };
+    let wanted = format!("{head}{}", table());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &wanted).unwrap();
     }
+    assert_eq!(text, wanted, "run this test with UPDATE_GOLDEN=1");
 }

@@ -111,7 +111,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn text(&self, key: &str) -> &str {
-        let default = || KEYS.iter().find(|k| k.name == key).map_or("", |k| k.default);
+        let default = || {
+            KEYS.iter()
+                .find(|k| k.name == key)
+                .map_or("", |k| k.default)
+        };
         self.raw.get(key).map_or_else(default, |given| &given.text)
     }
 
@@ -120,7 +124,11 @@ impl Reader<'_> {
             .raw
             .get(key)
             .map_or_else(|| "default".to_owned(), |given| given.place.clone());
-        self.faults.push(Fault { place, key: key.to_owned(), message });
+        self.faults.push(Fault {
+            place,
+            key: key.to_owned(),
+            message,
+        });
     }
 
     fn number(&mut self, key: &str, from: u64, to: u64) -> u64 {
@@ -170,16 +178,22 @@ pub(super) fn config(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
         read.fault("data_dir", "a folder is wanted".to_owned());
         PathBuf::new()
     });
-    let assets_dir = read.path("assets_dir").unwrap_or_else(|| data_dir.join("assets"));
+    let assets_dir = read
+        .path("assets_dir")
+        .unwrap_or_else(|| data_dir.join("assets"));
     Config {
         assets_dir,
-        api: ApiConfig { listen: listen(&mut read) },
+        api: ApiConfig {
+            listen: listen(&mut read),
+        },
         log: log(&mut read),
         program: ProgramConfig {
             profile: profile(&mut read),
             hold: Duration::from_millis(read.number("program.hold_ms", 40, 1000)),
         },
-        ffmpeg: FfmpegConfig { path: read.path("ffmpeg.path") },
+        ffmpeg: FfmpegConfig {
+            path: read.path("ffmpeg.path"),
+        },
         mediamtx: mediamtx(&mut read),
         data_dir,
     }
@@ -213,7 +227,9 @@ fn log(read: &mut Reader<'_>) -> LogConfig {
         read.fault("log.level", message);
     }
     let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
-    let format = read.choice("log.format", &formats).unwrap_or(LogFormat::Human);
+    let format = read
+        .choice("log.format", &formats)
+        .unwrap_or(LogFormat::Human);
     LogConfig { level, format }
 }
 
@@ -225,15 +241,21 @@ fn profile(read: &mut Reader<'_>) -> ProfileName {
         ("480p", ProfileName::P480),
         ("low_power", ProfileName::LowPower),
     ];
-    read.choice("program.profile", &profiles).unwrap_or_default()
+    read.choice("program.profile", &profiles)
+        .unwrap_or_default()
 }
 
 fn mediamtx(read: &mut Reader<'_>) -> MediamtxConfig {
-    let modes = [("managed", MediamtxMode::Managed), ("external", MediamtxMode::External)];
+    let modes = [
+        ("managed", MediamtxMode::Managed),
+        ("external", MediamtxMode::External),
+    ];
     let user = read.text("mediamtx.api_user");
     let api_user = (!user.is_empty()).then(|| user.to_owned());
     let config = MediamtxConfig {
-        mode: read.choice("mediamtx.mode", &modes).unwrap_or(MediamtxMode::Managed),
+        mode: read
+            .choice("mediamtx.mode", &modes)
+            .unwrap_or(MediamtxMode::Managed),
         path: read.path("mediamtx.path"),
         rtsp_port: read.port("mediamtx.rtsp_port", 1),
         rtmp_port: read.port("mediamtx.rtmp_port", 1),

@@ -7,10 +7,10 @@ use crate::modules::command::{CameraCommand, Command, Reply};
 use crate::modules::view::{
     CameraDraft, CameraPatch, CameraTestView, CameraView, Done, TakeRequest,
 };
-use model::CameraId;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use model::CameraId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -49,8 +49,15 @@ async fn list_cameras(State(app): State<AppState>) -> Answer {
         (status = 422, description = "SCHEMA_INVALID", body = ErrorBody),
     ),
 )]
-async fn create_camera(State(app): State<AppState>, Sent(draft): Sent<CameraDraft>) -> Result<(StatusCode, Json<Reply>), Refusal> {
-    Ok((StatusCode::CREATED, app.ask(Command::Camera(CameraCommand::Create(draft))).await?))
+async fn create_camera(
+    State(app): State<AppState>,
+    Sent(draft): Sent<CameraDraft>,
+) -> Result<(StatusCode, Json<Reply>), Refusal> {
+    Ok((
+        StatusCode::CREATED,
+        app.ask(Command::Camera(CameraCommand::Create(draft)))
+            .await?,
+    ))
 }
 
 /// Answers one camera.
@@ -81,8 +88,13 @@ async fn get_camera(State(app): State<AppState>, Id(id): Id<CameraId>) -> Answer
         (status = 422, description = "SCHEMA_INVALID", body = ErrorBody),
     ),
 )]
-async fn update_camera(State(app): State<AppState>, Id(id): Id<CameraId>, Sent(patch): Sent<CameraPatch>) -> Answer {
-    app.ask(Command::Camera(CameraCommand::Update(id, patch))).await
+async fn update_camera(
+    State(app): State<AppState>,
+    Id(id): Id<CameraId>,
+    Sent(patch): Sent<CameraPatch>,
+) -> Answer {
+    app.ask(Command::Camera(CameraCommand::Update(id, patch)))
+        .await
 }
 
 /// Removes a camera that no timeline and no stream names.
@@ -130,7 +142,8 @@ async fn test_camera(State(app): State<AppState>, Id(id): Id<CameraId>) -> Answe
     ),
 )]
 async fn test_connection(State(app): State<AppState>, Sent(draft): Sent<CameraDraft>) -> Answer {
-    app.ask(Command::Camera(CameraCommand::TestConnection(draft))).await
+    app.ask(Command::Camera(CameraCommand::TestConnection(draft)))
+        .await
 }
 
 /// Puts a camera on program until the next video cue.
@@ -147,6 +160,11 @@ async fn test_connection(State(app): State<AppState>, Sent(draft): Sent<CameraDr
         (status = 502, description = "CAMERA_OFFLINE", body = ErrorBody),
     ),
 )]
-async fn camera_to_program(State(app): State<AppState>, Id(id): Id<CameraId>, Perhaps(take): Perhaps<TakeRequest>) -> Answer {
-    app.ask(Command::Camera(CameraCommand::ToProgram(id, take))).await
+async fn camera_to_program(
+    State(app): State<AppState>,
+    Id(id): Id<CameraId>,
+    Perhaps(take): Perhaps<TakeRequest>,
+) -> Answer {
+    app.ask(Command::Camera(CameraCommand::ToProgram(id, take)))
+        .await
 }

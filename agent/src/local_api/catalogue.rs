@@ -26,7 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn list_profiles(State(app): State<AppState>) -> Answer {
-    app.ask(Command::Catalogue(CatalogueCommand::Profiles)).await
+    app.ask(Command::Catalogue(CatalogueCommand::Profiles))
+        .await
 }
 
 /// Lists the files in the assets folder, at most 10000.
@@ -52,7 +53,8 @@ async fn list_assets(State(app): State<AppState>) -> Answer {
     ),
 )]
 async fn kill_all_streams(State(app): State<AppState>) -> Answer {
-    app.ask(Command::Emergency(EmergencyCommand::KillAllStreams)).await
+    app.ask(Command::Emergency(EmergencyCommand::KillAllStreams))
+        .await
 }
 
 /// Answers what an emergency stop would end.

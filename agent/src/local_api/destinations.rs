@@ -4,13 +4,11 @@ use super::error::{ErrorBody, Refusal};
 use super::extract::{Id, Sent};
 use super::{Answer, AppState};
 use crate::modules::command::{Command, DestinationCommand, Reply};
-use crate::modules::view::{
-    DestinationDraft, DestinationPatch, DestinationView, Done, PresetView,
-};
-use model::DestinationId;
+use crate::modules::view::{DestinationDraft, DestinationPatch, DestinationView, Done, PresetView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use model::DestinationId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,7 +17,11 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_destinations, create_destination))
         .routes(routes!(list_presets))
-        .routes(routes!(get_destination, update_destination, delete_destination))
+        .routes(routes!(
+            get_destination,
+            update_destination,
+            delete_destination
+        ))
 }
 
 /// Lists the destinations. Stream keys are masked.
@@ -32,7 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn list_destinations(State(app): State<AppState>) -> Answer {
-    app.ask(Command::Destination(DestinationCommand::List)).await
+    app.ask(Command::Destination(DestinationCommand::List))
+        .await
 }
 
 /// Answers what is known of the platforms: addresses and limits.
@@ -45,7 +48,8 @@ async fn list_destinations(State(app): State<AppState>) -> Answer {
     ),
 )]
 async fn list_presets(State(app): State<AppState>) -> Answer {
-    app.ask(Command::Destination(DestinationCommand::Presets)).await
+    app.ask(Command::Destination(DestinationCommand::Presets))
+        .await
 }
 
 /// Adds a destination. Its stream key is kept sealed and answered as a mask.
@@ -60,8 +64,15 @@ async fn list_presets(State(app): State<AppState>) -> Answer {
         (status = 422, description = "DESTINATION_INVALID", body = ErrorBody),
     ),
 )]
-async fn create_destination(State(app): State<AppState>, Sent(draft): Sent<DestinationDraft>) -> Result<(StatusCode, Json<Reply>), Refusal> {
-    Ok((StatusCode::CREATED, app.ask(Command::Destination(DestinationCommand::Create(draft))).await?))
+async fn create_destination(
+    State(app): State<AppState>,
+    Sent(draft): Sent<DestinationDraft>,
+) -> Result<(StatusCode, Json<Reply>), Refusal> {
+    Ok((
+        StatusCode::CREATED,
+        app.ask(Command::Destination(DestinationCommand::Create(draft)))
+            .await?,
+    ))
 }
 
 /// Answers one destination.
@@ -76,7 +87,8 @@ async fn create_destination(State(app): State<AppState>, Sent(draft): Sent<Desti
     ),
 )]
 async fn get_destination(State(app): State<AppState>, Id(id): Id<DestinationId>) -> Answer {
-    app.ask(Command::Destination(DestinationCommand::Get(id))).await
+    app.ask(Command::Destination(DestinationCommand::Get(id)))
+        .await
 }
 
 /// Changes a destination; fields that are absent stay as they are, and so does the key when its mask is sent.
@@ -92,8 +104,13 @@ async fn get_destination(State(app): State<AppState>, Id(id): Id<DestinationId>)
         (status = 422, description = "DESTINATION_INVALID", body = ErrorBody),
     ),
 )]
-async fn update_destination(State(app): State<AppState>, Id(id): Id<DestinationId>, Sent(patch): Sent<DestinationPatch>) -> Answer {
-    app.ask(Command::Destination(DestinationCommand::Update(id, patch))).await
+async fn update_destination(
+    State(app): State<AppState>,
+    Id(id): Id<DestinationId>,
+    Sent(patch): Sent<DestinationPatch>,
+) -> Answer {
+    app.ask(Command::Destination(DestinationCommand::Update(id, patch)))
+        .await
 }
 
 /// Removes a destination that is not in use.
@@ -109,5 +126,6 @@ async fn update_destination(State(app): State<AppState>, Id(id): Id<DestinationI
     ),
 )]
 async fn delete_destination(State(app): State<AppState>, Id(id): Id<DestinationId>) -> Answer {
-    app.ask(Command::Destination(DestinationCommand::Delete(id))).await
+    app.ask(Command::Destination(DestinationCommand::Delete(id)))
+        .await
 }

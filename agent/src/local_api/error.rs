@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use protocol::{Code, HasCode, Problem};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The body of every refusal.
@@ -86,7 +86,11 @@ pub(super) enum RequestError {
     #[error("the body ended before it was whole")]
     CutShort,
     #[error("there is no {what} {name:?}")]
-    NoSuch { what: &'static str, name: String, code: Code },
+    NoSuch {
+        what: &'static str,
+        name: String,
+        code: Code,
+    },
     #[error("there is nothing at {0}")]
     NoRoute(String),
     #[error("the address {path} does not take {method}")]
@@ -135,9 +139,23 @@ impl From<RequestError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Problem { code, message, field, retryable, remediation, details } = self.problem;
+        let Problem {
+            code,
+            message,
+            field,
+            retryable,
+            remediation,
+            details,
+        } = self.problem;
         let detail = message.clone();
-        let error = ErrorView { code, message, field, retryable, remediation, details };
+        let error = ErrorView {
+            code,
+            message,
+            field,
+            retryable,
+            remediation,
+            details,
+        };
         (self.status, Json(ErrorBody { error, detail })).into_response()
     }
 }
@@ -201,6 +219,10 @@ pub(super) async fn no_method(request: Request) -> Refusal {
 }
 
 /// The answer when a handler panicked; the panic's text goes to the log only.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands it over like this"
+)]
 pub(super) fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = cause
         .downcast_ref::<String>()

@@ -33,22 +33,23 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 async fn events(State(app): State<AppState>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let mut watch = app.router.show().watch();
     watch.mark_changed();
-    let stream = futures_util::stream::unfold((app, watch, true), |(app, mut watch, first)| async move {
-        loop {
-            watch.changed().await.ok()?;
-            if !first {
-                tokio::time::sleep(LEAST_GAP).await;
+    let stream =
+        futures_util::stream::unfold((app, watch, true), |(app, mut watch, first)| async move {
+            loop {
+                watch.changed().await.ok()?;
+                if !first {
+                    tokio::time::sleep(LEAST_GAP).await;
+                }
+                watch.mark_unchanged();
+                let status = Command::Preview(PreviewCommand::Status);
+                match app.router.ask(Origin::Operator, status).await {
+                    Ok(reply) => match Event::default().event("status").json_data(&reply) {
+                        Ok(event) => return Some((Ok(event), (app, watch, false))),
+                        Err(error) => tracing::error!(%error, "A status could not be written."),
+                    },
+                    Err(problem) => tracing::debug!(code = problem.code.as_str(), "No status."),
+                }
             }
-            watch.mark_unchanged();
-            let status = Command::Preview(PreviewCommand::Status);
-            match app.router.ask(Origin::Operator, status).await {
-                Ok(reply) => match Event::default().event("status").json_data(&reply) {
-                    Ok(event) => return Some((Ok(event), (app, watch, false))),
-                    Err(error) => tracing::error!(%error, "A status could not be written."),
-                },
-                Err(problem) => tracing::debug!(code = problem.code.as_str(), "No status."),
-            }
-        }
-    });
+        });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }

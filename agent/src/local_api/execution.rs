@@ -5,8 +5,8 @@ use super::extract::{Id, Sent};
 use super::{Answer, AppState};
 use crate::modules::command::{Command, ExecutionCommand};
 use crate::modules::view::{ExecutionList, ExecutionStart, ExecutionView, SeekRequest};
-use model::TimelineId;
 use axum::extract::State;
+use model::TimelineId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,7 +37,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn start_execution(State(app): State<AppState>, Sent(start): Sent<ExecutionStart>) -> Answer {
-    app.ask(Command::Execution(ExecutionCommand::Start(start))).await
+    app.ask(Command::Execution(ExecutionCommand::Start(start)))
+        .await
 }
 
 /// Stops the run of a timeline.
@@ -52,7 +53,8 @@ async fn start_execution(State(app): State<AppState>, Sent(start): Sent<Executio
     ),
 )]
 async fn stop_execution(State(app): State<AppState>, Id(id): Id<TimelineId>) -> Answer {
-    app.ask(Command::Execution(ExecutionCommand::Stop(id))).await
+    app.ask(Command::Execution(ExecutionCommand::Stop(id)))
+        .await
 }
 
 /// Holds the timeline's clock and picture source; a live camera goes on.
@@ -96,7 +98,8 @@ async fn resume_execution(State(app): State<AppState>) -> Answer {
     ),
 )]
 async fn seek_execution(State(app): State<AppState>, Sent(seek): Sent<SeekRequest>) -> Answer {
-    app.ask(Command::Execution(ExecutionCommand::Seek(seek.position))).await
+    app.ask(Command::Execution(ExecutionCommand::Seek(seek.position)))
+        .await
 }
 
 /// Answers how the run of a timeline is.
@@ -111,7 +114,8 @@ async fn seek_execution(State(app): State<AppState>, Sent(seek): Sent<SeekReques
     ),
 )]
 async fn execution_status(State(app): State<AppState>, Id(id): Id<TimelineId>) -> Answer {
-    app.ask(Command::Execution(ExecutionCommand::Status(id))).await
+    app.ask(Command::Execution(ExecutionCommand::Status(id)))
+        .await
 }
 
 /// Lists what runs: nothing or one timeline.

@@ -75,7 +75,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError> {
         let pointer = pointer(error.path());
         refuse(error.inner(), pointer)
     })?;
-    from.end().map_err(|error| RequestError::Malformed(error.to_string()))?;
+    from.end()
+        .map_err(|error| RequestError::Malformed(error.to_string()))?;
     Ok(value)
 }
 
@@ -84,14 +85,18 @@ fn refuse(error: &serde_json::Error, mut field: String) -> RequestError {
         return RequestError::Malformed(error.to_string());
     }
     let text = error.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text);
     let missing = text
         .strip_prefix("missing field `")
         .and_then(|rest| rest.strip_suffix('`'));
     if let Some(name) = missing {
         field = format!("{field}/{name}");
     }
-    let secret = ["/password", "/stream_key"].iter().any(|name| field.ends_with(name));
+    let secret = ["/password", "/stream_key"]
+        .iter()
+        .any(|name| field.ends_with(name));
     let message = match missing {
         Some(name) => format!("{name} is missing"),
         None if secret => "a text is wanted here".to_owned(),
@@ -157,7 +162,12 @@ impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
         };
         T::read(&text).map(Self).map_err(|_| {
             let name = text.chars().take(64).collect();
-            RequestError::NoSuch { what: T::WHAT, name, code: T::CODE }.into()
+            RequestError::NoSuch {
+                what: T::WHAT,
+                name,
+                code: T::CODE,
+            }
+            .into()
         })
     }
 }
@@ -178,7 +188,10 @@ mod tests {
         let (code, at, _) = field::<CameraDraft>(r#"{"address":"a","port":"x"}"#);
         assert_eq!((code, at.as_deref()), (Code::SchemaInvalid, Some("/port")));
         let (code, at, _) = field::<CameraDraft>(r#"{"port":1}"#);
-        assert_eq!((code, at.as_deref()), (Code::SchemaInvalid, Some("/address")));
+        assert_eq!(
+            (code, at.as_deref()),
+            (Code::SchemaInvalid, Some("/address"))
+        );
         let (code, ..) = field::<CameraDraft>("{");
         assert_eq!(code, Code::Malformed);
         let (code, ..) = field::<CameraDraft>(r#"{"address":"a"} x"#);

@@ -38,5 +38,9 @@ async fn media_gate(
     Sent(question): Sent<Value>,
 ) -> Result<StatusCode, Refusal> {
     let allowed = serde_json::from_value::<Request>(question).is_ok_and(|asked| (app.gate)(&asked));
-    Ok(if allowed { StatusCode::NO_CONTENT } else { StatusCode::UNAUTHORIZED })
+    Ok(if allowed {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::UNAUTHORIZED
+    })
 }

@@ -27,7 +27,8 @@ pub(super) async fn check(State(app): State<AppState>, request: Request, next: N
         Ok(()) => next.run(request).await,
         Err(error) => Refusal::from(error).into_response(),
     };
-    app.metrics.request(method.as_str(), &route, response.status().as_u16());
+    app.metrics
+        .request(method.as_str(), &route, response.status().as_u16());
     mark(response.headers_mut());
     response
 }
@@ -40,7 +41,10 @@ fn mark(headers: &mut HeaderMap) {
         ("content-security-policy", POLICY),
     ];
     for (name, value) in fixed {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     headers
         .entry(HeaderName::from_static("cache-control"))
@@ -52,7 +56,10 @@ fn allowed(request: &Request) -> Result<(), RequestError> {
     if !is_this_machine(host.host()) {
         return Err(RequestError::Host(host.host().chars().take(255).collect()));
     }
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    if matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    ) {
         return Ok(());
     }
     let headers = request.headers();
@@ -68,7 +75,11 @@ fn allowed(request: &Request) -> Result<(), RequestError> {
         .ok()
         .and_then(|origin| origin.strip_prefix("http://"))
         .is_some_and(|origin| origin.eq_ignore_ascii_case(host.as_str()));
-    if own { Ok(()) } else { Err(RequestError::ForeignOrigin) }
+    if own {
+        Ok(())
+    } else {
+        Err(RequestError::ForeignOrigin)
+    }
 }
 
 fn authority(request: &Request) -> Result<Authority, RequestError> {
@@ -114,12 +125,24 @@ mod tests {
 
     #[test]
     fn a_name_that_somebody_else_can_point_here_is_refused() {
-        for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST", "127.0.0.2"] {
+        for host in [
+            "localhost:8080",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "LOCALHOST",
+            "127.0.0.2",
+        ] {
             assert!(ask("GET", &[("host", host)]).is_ok(), "{host}");
         }
         for host in [
-            "evil.example", "evil.example:8080", "localhost.evil.example", "0.0.0.0",
-            "192.168.1.4:8080", "x@localhost", "", "localhost:8080, evil.example",
+            "evil.example",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "0.0.0.0",
+            "192.168.1.4:8080",
+            "x@localhost",
+            "",
+            "localhost:8080, evil.example",
         ] {
             assert!(ask("GET", &[("host", host)]).is_err(), "{host}");
         }
@@ -133,11 +156,21 @@ mod tests {
         assert!(ask("POST", &[host]).is_ok());
         assert!(ask("POST", &[host, ("origin", "http://localhost:8080")]).is_ok());
         for origin in [
-            "http://evil.example", "null", "https://localhost:8080", "http://localhost:3000",
-            "http://localhost", "http://127.0.0.1:8080",
+            "http://evil.example",
+            "null",
+            "https://localhost:8080",
+            "http://localhost:3000",
+            "http://localhost",
+            "http://127.0.0.1:8080",
         ] {
-            assert!(ask("POST", &[host, ("origin", origin)]).is_err(), "{origin}");
-            assert!(ask("DELETE", &[host, ("origin", origin)]).is_err(), "{origin}");
+            assert!(
+                ask("POST", &[host, ("origin", origin)]).is_err(),
+                "{origin}"
+            );
+            assert!(
+                ask("DELETE", &[host, ("origin", origin)]).is_err(),
+                "{origin}"
+            );
         }
         assert!(ask("PUT", &[host, ("sec-fetch-site", "cross-site")]).is_err());
         assert!(ask("PUT", &[host, ("sec-fetch-site", "same-origin")]).is_ok());

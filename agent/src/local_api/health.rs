@@ -33,7 +33,10 @@ struct HealthView {
     version: &'static str,
 }
 
-const OK: HealthView = HealthView { status: "ok", version: env!("CARGO_PKG_VERSION") };
+const OK: HealthView = HealthView {
+    status: "ok",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Answers while the agent lives.
 #[utoipa::path(

@@ -30,11 +30,16 @@ use crate::modules::command::{Command, Origin, Reply};
 use crate::telemetry::Metrics;
 use axum::{Json, middleware};
 use error::Refusal;
-use std::future::Future;
+use runtime::CancellationToken;
+use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
+
+/// How long requests that are under way may go on when the agent stops.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Where the media server answers, on loopback.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +97,13 @@ impl AppState {
         gate: Gate,
     ) -> Result<Self, ServeError> {
         let http = proxy::client().map_err(ServeError::Client)?;
-        Ok(Self { router, metrics, media, gate, http })
+        Ok(Self {
+            router,
+            metrics,
+            media,
+            gate,
+            http,
+        })
     }
 
     async fn ask(&self, command: Command) -> Answer {
@@ -141,7 +152,8 @@ pub async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, Serv
         .map_err(|source| ServeError::Listen { address, source })
 }
 
-/// Answers requests until `stop` is done, then lets those that are under way end.
+/// Answers requests until `stop` is done. Those that are under way may end for [`DRAIN`] longer; a page
+/// that watches events would hold the agent for ever.
 ///
 /// # Errors
 /// [`ServeError`] when the listener is not on loopback or fails.
@@ -154,10 +166,19 @@ pub async fn serve(
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback(address));
     }
-    axum::serve(listener, router(app))
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(ServeError::Serve)
+    let stopped = CancellationToken::new();
+    let serving = axum::serve(listener, router(app))
+        .with_graceful_shutdown(stopped.clone().cancelled_owned())
+        .into_future();
+    let drained = async {
+        stop.await;
+        stopped.cancel();
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = serving => ended.map_err(ServeError::Serve),
+        () = drained => Ok(()),
+    }
 }
 
 #[cfg(test)]

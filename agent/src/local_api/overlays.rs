@@ -6,8 +6,8 @@ use super::{Answer, AppState};
 use crate::modules::command::{Command, OverlayCommand};
 use crate::modules::view::OverlayView;
 use crate::show::OverlayEdit;
-use model::CueId;
 use axum::extract::State;
+use model::CueId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -45,6 +45,14 @@ async fn list_overlays(State(app): State<AppState>) -> Answer {
         (status = 422, description = "OVERLAY_INVALID or ASSET_MISSING", body = ErrorBody),
     ),
 )]
-async fn edit_overlay(State(app): State<AppState>, Id(cue_id): Id<CueId>, Sent(edit): Sent<OverlayEdit>) -> Answer {
-    app.ask(Command::Overlay(OverlayCommand::Edit(cue_id, Box::new(edit)))).await
+async fn edit_overlay(
+    State(app): State<AppState>,
+    Id(cue_id): Id<CueId>,
+    Sent(edit): Sent<OverlayEdit>,
+) -> Answer {
+    app.ask(Command::Overlay(OverlayCommand::Edit(
+        cue_id,
+        Box::new(edit),
+    )))
+    .await
 }

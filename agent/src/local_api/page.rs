@@ -33,10 +33,18 @@ pub(super) async fn file(request: Request) -> Result<Response, Refusal> {
         name => name,
     };
     let Some(file) = Files::get(name) else {
-        return if name == "index.html" { Ok(Html(NO_PAGE).into_response()) } else { Err(missing()) };
+        return if name == "index.html" {
+            Ok(Html(NO_PAGE).into_response())
+        } else {
+            Err(missing())
+        };
     };
     // The build puts a hash into the names below `assets/`, so those never change.
-    let keep = if name.starts_with("assets/") { FOR_EVER } else { "no-cache" };
+    let keep = if name.starts_with("assets/") {
+        FOR_EVER
+    } else {
+        "no-cache"
+    };
     let headers = [(CONTENT_TYPE, kind(name)), (CACHE_CONTROL, keep)];
     Ok((headers, file.data).into_response())
 }

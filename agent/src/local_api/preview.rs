@@ -1,7 +1,7 @@
 //! The preview and going live over HTTP.
 
 use super::error::ErrorBody;
-use super::extract::{Sent};
+use super::extract::Sent;
 use super::{Answer, AppState};
 use crate::modules::command::{Command, PreviewCommand};
 use crate::modules::view::{
@@ -39,7 +39,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn start_preview(State(app): State<AppState>, Sent(start): Sent<PreviewStart>) -> Answer {
-    app.ask(Command::Preview(PreviewCommand::Start(start))).await
+    app.ask(Command::Preview(PreviewCommand::Start(start)))
+        .await
 }
 
 /// Stops the program, live or not.
@@ -88,7 +89,8 @@ async fn go_live(State(app): State<AppState>, Sent(go): Sent<GoLive>) -> Answer 
     ),
 )]
 async fn set_destinations(State(app): State<AppState>, Sent(set): Sent<SetDestinations>) -> Answer {
-    app.ask(Command::Preview(PreviewCommand::SetDestinations(set))).await
+    app.ask(Command::Preview(PreviewCommand::SetDestinations(set)))
+        .await
 }
 
 /// Answers what runs.

@@ -22,8 +22,14 @@ const CONNECT: Duration = Duration::from_secs(2);
 const BETWEEN_READS: Duration = Duration::from_secs(30);
 const ASKED: [HeaderName; 4] = [ACCEPT, CONTENT_TYPE, IF_MATCH, RANGE];
 const ANSWERED: [&str; 8] = [
-    "content-type", "content-length", "content-range", "accept-ranges", "cache-control", "etag",
-    "link", "accept-patch",
+    "content-type",
+    "content-length",
+    "content-range",
+    "accept-ranges",
+    "cache-control",
+    "etag",
+    "link",
+    "accept-patch",
 ];
 
 /// The routes of this resource.
@@ -73,7 +79,11 @@ async fn hls(
         query.push_str("cookieCheck=1");
     }
     let base = format!("http://{}/preview/{file}", app.media.hls);
-    let url = if query.is_empty() { base } else { format!("{base}?{query}") };
+    let url = if query.is_empty() {
+        base
+    } else {
+        format!("{base}?{query}")
+    };
     let headers = asked(request.headers());
     let answer = app.http.get(url).headers(headers).send().await;
     pass_on(answer, "/hls")
@@ -209,10 +219,16 @@ fn pass_on(
         StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
     for name in ANSWERED {
         for value in answer.headers().get_all(name) {
-            response.headers_mut().append(HeaderName::from_static(name), value.clone());
+            response
+                .headers_mut()
+                .append(HeaderName::from_static(name), value.clone());
         }
     }
-    if let Some(location) = answer.headers().get(LOCATION).and_then(|at| relocated(at, prefix)) {
+    if let Some(location) = answer
+        .headers()
+        .get(LOCATION)
+        .and_then(|at| relocated(at, prefix))
+    {
         response.headers_mut().insert(LOCATION, location);
     }
     *response.body_mut() = Body::from_stream(answer.bytes_stream());
@@ -226,7 +242,11 @@ fn relocated(location: &HeaderValue, prefix: &str) -> Option<HeaderValue> {
         Some((_, rest)) => &rest[rest.find('/')?..],
         None => text,
     };
-    let moved = if path.starts_with('/') { format!("{prefix}{path}") } else { path.to_owned() };
+    let moved = if path.starts_with('/') {
+        format!("{prefix}{path}")
+    } else {
+        path.to_owned()
+    };
     HeaderValue::from_str(&moved).ok()
 }
 
@@ -257,7 +277,10 @@ mod tests {
     fn a_session_is_found_again_under_our_own_address() {
         for (from, to) in [
             ("/program_rtc/whep/x", "/whep/program_rtc/whep/x"),
-            ("http://127.0.0.1:8889/program_rtc/whep/x?a=1", "/whep/program_rtc/whep/x?a=1"),
+            (
+                "http://127.0.0.1:8889/program_rtc/whep/x?a=1",
+                "/whep/program_rtc/whep/x?a=1",
+            ),
         ] {
             let moved = relocated(&HeaderValue::from_static(from), "/whep").unwrap();
             assert_eq!(moved, to);

@@ -5,10 +5,10 @@ use super::extract::{Id, Sent};
 use super::{Answer, AppState};
 use crate::modules::command::{Command, Reply, StreamCommand};
 use crate::modules::view::{Done, StreamDraft, StreamPatch, StreamView};
-use model::StreamId;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use model::StreamId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -47,8 +47,15 @@ async fn list_streams(State(app): State<AppState>) -> Answer {
         (status = 409, description = "CONFLICT", body = ErrorBody),
     ),
 )]
-async fn create_stream(State(app): State<AppState>, Sent(draft): Sent<StreamDraft>) -> Result<(StatusCode, Json<Reply>), Refusal> {
-    Ok((StatusCode::CREATED, app.ask(Command::Stream(StreamCommand::Create(draft))).await?))
+async fn create_stream(
+    State(app): State<AppState>,
+    Sent(draft): Sent<StreamDraft>,
+) -> Result<(StatusCode, Json<Reply>), Refusal> {
+    Ok((
+        StatusCode::CREATED,
+        app.ask(Command::Stream(StreamCommand::Create(draft)))
+            .await?,
+    ))
 }
 
 /// Answers one stream.
@@ -79,8 +86,13 @@ async fn get_stream(State(app): State<AppState>, Id(id): Id<StreamId>) -> Answer
         (status = 409, description = "STREAM_ALREADY_RUNNING", body = ErrorBody),
     ),
 )]
-async fn update_stream(State(app): State<AppState>, Id(id): Id<StreamId>, Sent(patch): Sent<StreamPatch>) -> Answer {
-    app.ask(Command::Stream(StreamCommand::Update(id, patch))).await
+async fn update_stream(
+    State(app): State<AppState>,
+    Id(id): Id<StreamId>,
+    Sent(patch): Sent<StreamPatch>,
+) -> Answer {
+    app.ask(Command::Stream(StreamCommand::Update(id, patch)))
+        .await
 }
 
 /// Removes a stream that is stopped.

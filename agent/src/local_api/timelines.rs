@@ -5,11 +5,11 @@ use super::extract::{Id, Sent};
 use super::{Answer, AppState};
 use crate::modules::command::{Command, Reply, TimelineCommand};
 use crate::modules::view::{Done, TimelineSummary, TimelineView, ValidationView};
-use model::TimelineId;
-use serde_json::Value;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use model::TimelineId;
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -39,15 +39,31 @@ async fn list_timelines(State(app): State<AppState>) -> Answer {
     post,
     path = "/api/timelines",
     tag = "timelines",
-    request_body = Object,
+    request_body(
+        content = Object,
+        description = "The document, with or without the `timeline` wrapper",
+        example = json!({"name": "Daily Marina Stream", "duration": 120, "loop": true, "tracks": [
+            {"track_id": "video_main", "type": "video", "cues": [
+                {"id": "cue_v1", "start_time": 0, "duration": 60, "action": "show_camera",
+                 "params": {"camera_id": "1"}},
+                {"id": "cue_v2", "start_time": 60, "duration": 60, "action": "show_camera",
+                 "params": {"camera_id": "2", "transition": "fade", "transition_duration": 1.0}}]}]}),
+    ),
     responses(
         (status = 201, description = "The timeline in its normal shape", body = TimelineView),
         (status = 409, description = "CONFLICT", body = ErrorBody),
         (status = 422, description = "TIMELINE_INVALID", body = ErrorBody),
     ),
 )]
-async fn create_timeline(State(app): State<AppState>, Sent(document): Sent<Value>) -> Result<(StatusCode, Json<Reply>), Refusal> {
-    Ok((StatusCode::CREATED, app.ask(Command::Timeline(TimelineCommand::Create(document))).await?))
+async fn create_timeline(
+    State(app): State<AppState>,
+    Sent(document): Sent<Value>,
+) -> Result<(StatusCode, Json<Reply>), Refusal> {
+    Ok((
+        StatusCode::CREATED,
+        app.ask(Command::Timeline(TimelineCommand::Create(document)))
+            .await?,
+    ))
 }
 
 /// Checks a document without saving it.
@@ -55,13 +71,23 @@ async fn create_timeline(State(app): State<AppState>, Sent(document): Sent<Value
     post,
     path = "/api/timelines/validate",
     tag = "timelines",
-    request_body = Object,
+    request_body(
+        content = Object,
+        description = "The document, with or without the `timeline` wrapper",
+        example = json!({"name": "Daily Marina Stream", "duration": 120, "loop": true, "tracks": [
+            {"track_id": "video_main", "type": "video", "cues": [
+                {"id": "cue_v1", "start_time": 0, "duration": 60, "action": "show_camera",
+                 "params": {"camera_id": "1"}},
+                {"id": "cue_v2", "start_time": 60, "duration": 60, "action": "show_camera",
+                 "params": {"camera_id": "2", "transition": "fade", "transition_duration": 1.0}}]}]}),
+    ),
     responses(
         (status = 200, description = "What was found", body = ValidationView),
     ),
 )]
 async fn validate_timeline(State(app): State<AppState>, Sent(document): Sent<Value>) -> Answer {
-    app.ask(Command::Timeline(TimelineCommand::Validate(document))).await
+    app.ask(Command::Timeline(TimelineCommand::Validate(document)))
+        .await
 }
 
 /// Answers one timeline, whole.
@@ -85,15 +111,29 @@ async fn get_timeline(State(app): State<AppState>, Id(id): Id<TimelineId>) -> An
     path = "/api/timelines/{id}",
     tag = "timelines",
     params(("id" = String, Path, description = "Its id")),
-    request_body = Object,
+    request_body(
+        content = Object,
+        description = "The document, with or without the `timeline` wrapper",
+        example = json!({"name": "Daily Marina Stream", "duration": 120, "loop": true, "tracks": [
+            {"track_id": "video_main", "type": "video", "cues": [
+                {"id": "cue_v1", "start_time": 0, "duration": 60, "action": "show_camera",
+                 "params": {"camera_id": "1"}},
+                {"id": "cue_v2", "start_time": 60, "duration": 60, "action": "show_camera",
+                 "params": {"camera_id": "2", "transition": "fade", "transition_duration": 1.0}}]}]}),
+    ),
     responses(
         (status = 200, description = "The timeline as it is now", body = TimelineView),
         (status = 404, description = "TIMELINE_NOT_FOUND", body = ErrorBody),
         (status = 422, description = "TIMELINE_INVALID", body = ErrorBody),
     ),
 )]
-async fn update_timeline(State(app): State<AppState>, Id(id): Id<TimelineId>, Sent(document): Sent<Value>) -> Answer {
-    app.ask(Command::Timeline(TimelineCommand::Update(id, document))).await
+async fn update_timeline(
+    State(app): State<AppState>,
+    Id(id): Id<TimelineId>,
+    Sent(document): Sent<Value>,
+) -> Answer {
+    app.ask(Command::Timeline(TimelineCommand::Update(id, document)))
+        .await
 }
 
 /// Removes a timeline that does not run.
@@ -109,5 +149,6 @@ async fn update_timeline(State(app): State<AppState>, Id(id): Id<TimelineId>, Se
     ),
 )]
 async fn delete_timeline(State(app): State<AppState>, Id(id): Id<TimelineId>) -> Answer {
-    app.ask(Command::Timeline(TimelineCommand::Delete(id))).await
+    app.ask(Command::Timeline(TimelineCommand::Delete(id)))
+        .await
 }

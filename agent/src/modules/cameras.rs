@@ -24,7 +24,9 @@ pub(super) async fn carry_out(parts: &Parts, command: CameraCommand) -> Result<R
     match command {
         CameraCommand::List => {
             let all = records.read(list).await?;
-            let views = all.iter().map(|(camera, kept)| view(camera, *kept, &status));
+            let views = all
+                .iter()
+                .map(|(camera, kept)| view(camera, *kept, &status));
             Ok(Reply::Cameras(views.collect()))
         }
         CameraCommand::Get(id) => {
@@ -36,14 +38,20 @@ pub(super) async fn carry_out(parts: &Parts, command: CameraCommand) -> Result<R
             changed(parts, made).await
         }
         CameraCommand::Update(id, patch) => {
-            let made = records.write(move |store, _| update(store, &id, patch)).await;
+            let made = records
+                .write(move |store, _| update(store, &id, patch))
+                .await;
             changed(parts, made).await
         }
         CameraCommand::Delete(id) => {
             let running = running(&status, &id);
-            records.write(move |store, _| delete(store, id, running)).await?;
+            records
+                .write(move |store, _| delete(store, id, running))
+                .await?;
             follow(parts).await;
-            Ok(Reply::Done(Done { message: "The camera was removed".to_owned() }))
+            Ok(Reply::Done(Done {
+                message: "The camera was removed".to_owned(),
+            }))
         }
         CameraCommand::Test(id) => {
             let (camera, password) = records.read(move |store| load(store, &id)).await?;
@@ -83,7 +91,9 @@ pub(super) async fn follow(parts: &Parts) {
 fn list(store: &Store) -> Result<Vec<(Camera, bool)>, Fault> {
     let mut all = Vec::new();
     for (id, camera) in store.list::<Camera>(TREE)? {
-        let kept = store.secret(TREE, &id)?.is_some_and(|secret| !secret.is_empty());
+        let kept = store
+            .secret(TREE, &id)?
+            .is_some_and(|secret| !secret.is_empty());
         all.push((camera, kept));
     }
     Ok(all)
@@ -97,7 +107,9 @@ fn load(store: &Store, id: &CameraId) -> Result<(Camera, Secret), Fault> {
 }
 
 pub(super) fn get(store: &Store, id: &CameraId) -> Result<Camera, Fault> {
-    store.get(TREE, id.as_str())?.ok_or_else(|| Fault::NoCamera(id.clone()))
+    store
+        .get(TREE, id.as_str())?
+        .ok_or_else(|| Fault::NoCamera(id.clone()))
 }
 
 fn create(store: &Store, mut draft: CameraDraft) -> Result<(Camera, bool), Fault> {
@@ -111,7 +123,11 @@ fn create(store: &Store, mut draft: CameraDraft) -> Result<(Camera, bool), Fault
     let password = password_of(draft.password.take())?;
     let camera = checked(store, new(draft, id))?;
     let id = camera.id.as_str();
-    store.commit(Batch::new().put(TREE, id, &camera)?.seal(TREE, id, &password)?)?;
+    store.commit(
+        Batch::new()
+            .put(TREE, id, &camera)?
+            .seal(TREE, id, &password)?,
+    )?;
     Ok((camera, !password.is_empty()))
 }
 
@@ -137,7 +153,11 @@ fn update(store: &Store, id: &CameraId, patch: CameraPatch) -> Result<(Camera, b
     };
     let camera = checked(store, camera)?;
     let id = camera.id.as_str();
-    store.commit(Batch::new().put(TREE, id, &camera)?.seal(TREE, id, &password)?)?;
+    store.commit(
+        Batch::new()
+            .put(TREE, id, &camera)?
+            .seal(TREE, id, &password)?,
+    )?;
     Ok((camera, !password.is_empty()))
 }
 
@@ -170,7 +190,10 @@ fn delete(store: &Store, id: CameraId, running: bool) -> Result<(), Fault> {
 }
 
 fn running(status: &ShowStatus, id: &CameraId) -> bool {
-    status.inputs.iter().any(|input| input.camera_id.as_ref() == Some(id))
+    status
+        .inputs
+        .iter()
+        .any(|input| input.camera_id.as_ref() == Some(id))
 }
 
 fn new(draft: CameraDraft, id: CameraId) -> Camera {
@@ -201,15 +224,24 @@ fn checked(store: &Store, mut camera: Camera) -> Result<Camera, Fault> {
     }
     camera.username = camera.username.filter(|user| !user.is_empty());
     if camera.username.as_ref().is_some_and(|user| !is_short(user)) {
-        return Err(field("/username", "a user name has at most 256 characters, none of control"));
+        return Err(field(
+            "/username",
+            "a user name has at most 256 characters, none of control",
+        ));
     }
     camera.stream_path = path(&camera.stream_path)?;
     if let Some(backup) = &camera.backup_camera_id {
         if *backup == camera.id {
-            return Err(field("/backup_camera_id", "a camera cannot stand in for itself"));
+            return Err(field(
+                "/backup_camera_id",
+                "a camera cannot stand in for itself",
+            ));
         }
         if store.get::<Camera>(TREE, backup.as_str())?.is_none() {
-            return Err(field("/backup_camera_id", format!("there is no camera {backup}")));
+            return Err(field(
+                "/backup_camera_id",
+                format!("there is no camera {backup}"),
+            ));
         }
     }
     Ok(camera)
@@ -226,10 +258,16 @@ fn is_mask(secret: &Secret) -> bool {
 fn password_of(sent: Option<Secret>) -> Result<Secret, Fault> {
     let password = sent.unwrap_or_default();
     if is_mask(&password) {
-        return Err(field("/password", "this is the mask of a password, not a password"));
+        return Err(field(
+            "/password",
+            "this is the mask of a password, not a password",
+        ));
     }
     if !is_short(password.expose()) {
-        return Err(field("/password", "a password has at most 256 characters, none of control"));
+        return Err(field(
+            "/password",
+            "a password has at most 256 characters, none of control",
+        ));
     }
     Ok(password)
 }
@@ -239,9 +277,14 @@ fn host(text: &str) -> Result<String, Fault> {
     let text = text.trim();
     let wrong = |message: &str| Err(field("/address", message));
     if text.contains("://") || text.contains(['/', '@']) {
-        return wrong("give the host name or IP address alone; port, path and user have fields of their own");
+        return wrong(
+            "give the host name or IP address alone; port, path and user have fields of their own",
+        );
     }
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
     if bare.parse::<IpAddr>().is_ok() {
         return Ok(bare.to_owned());
     }
@@ -251,7 +294,9 @@ fn host(text: &str) -> Result<String, Fault> {
     let label = |part: &str| {
         !part.is_empty()
             && part.len() <= 63
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
     let digits_only = text.chars().all(|c| c.is_ascii_digit() || c == '.');
     if text.len() > 253 || digits_only || !text.trim_end_matches('.').split('.').all(label) {
@@ -264,12 +309,22 @@ fn host(text: &str) -> Result<String, Fault> {
 fn path(text: &str) -> Result<String, Fault> {
     let text = text.trim();
     if text.contains("://") {
-        return Err(field("/stream_path", "give the path alone, such as /stream1"));
+        return Err(field(
+            "/stream_path",
+            "give the path alone, such as /stream1",
+        ));
     }
     if text.chars().count() > 1024 || text.chars().any(char::is_control) {
-        return Err(field("/stream_path", "a path has at most 1024 characters, none of control"));
+        return Err(field(
+            "/stream_path",
+            "a path has at most 1024 characters, none of control",
+        ));
     }
-    Ok(if text.starts_with('/') { text.to_owned() } else { format!("/{text}") })
+    Ok(if text.starts_with('/') {
+        text.to_owned()
+    } else {
+        format!("/{text}")
+    })
 }
 
 fn view(camera: &Camera, kept: bool, status: &ShowStatus) -> CameraView {
@@ -306,7 +361,9 @@ async fn test(parts: &Parts, camera: &Camera, password: &Secret) -> Result<Reply
     let elapsed_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let error = match result {
         Ok(found) => {
-            let size = found.size.map(|(width, height)| format!("{width}x{height}"));
+            let size = found
+                .size
+                .map(|(width, height)| format!("{width}x{height}"));
             let message = format!("The camera answers and gives {} video", found.codec);
             return Ok(Reply::CameraTest(CameraTestView {
                 success: true,
@@ -333,7 +390,9 @@ async fn test(parts: &Parts, camera: &Camera, password: &Secret) -> Result<Reply
         }
         ProbeError::Address(_) => (Code::CameraUnsupported, false, None),
         ProbeError::ServerDown => {
-            return Err(refuse(&Fault::MediaServer("it is being started".to_owned())));
+            return Err(refuse(&Fault::MediaServer(
+                "it is being started".to_owned(),
+            )));
         }
     };
     let remediation = match &error {
@@ -357,14 +416,28 @@ async fn test(parts: &Parts, camera: &Camera, password: &Secret) -> Result<Reply
 async fn to_program(parts: &Parts, id: CameraId, take: &TakeRequest) -> Result<Reply, Problem> {
     let wanted = id.clone();
     let camera = parts.records.read(move |store| get(store, &wanted)).await?;
-    let default = if take.transition == TakeTransition::Cut { 0.0 } else { 1.0 };
+    let default = if take.transition == TakeTransition::Cut {
+        0.0
+    } else {
+        1.0
+    };
     let seconds = take.transition_duration.unwrap_or(default);
     if !(0.0..=10.0).contains(&seconds) {
         return Err(field("/transition_duration", "a transition lasts 0 to 10 seconds").into());
     }
-    let take = Take { camera: id, transition: take.transition, seconds };
-    parts.show.take_camera(take).await.map_err(|error| refuse(&error))?;
-    Ok(Reply::Done(Done { message: format!("{} is on program", camera.name) }))
+    let take = Take {
+        camera: id,
+        transition: take.transition,
+        seconds,
+    };
+    parts
+        .show
+        .take_camera(take)
+        .await
+        .map_err(|error| refuse(&error))?;
+    Ok(Reply::Done(Done {
+        message: format!("{} is on program", camera.name),
+    }))
 }
 
 #[cfg(test)]
@@ -373,12 +446,28 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_and_nothing_else() {
-        for good in ["192.168.1.4", "cam-1.local", "fe80::1", "[fe80::1]", "camera_2"] {
+        for good in [
+            "192.168.1.4",
+            "cam-1.local",
+            "fe80::1",
+            "[fe80::1]",
+            "camera_2",
+        ] {
             assert!(host(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "rtsp://x", "a:554", "user@host", "a/b", "a b", "1.2.3", "é", "a..b",
-            "host#x", "300.1.1.1", &"a".repeat(300),
+            "",
+            "rtsp://x",
+            "a:554",
+            "user@host",
+            "a/b",
+            "a b",
+            "1.2.3",
+            "é",
+            "a..b",
+            "host#x",
+            "300.1.1.1",
+            &"a".repeat(300),
         ] {
             assert!(host(bad).is_err(), "{bad}");
         }

@@ -1,9 +1,9 @@
 //! What the agent offers, and the emergency stop.
 
+use super::Parts;
 use super::command::{CatalogueCommand, EmergencyCommand, Reply};
 use super::fault::{Fault, refuse};
 use super::view::{AssetView, EmergencyStatusView, KillView, ProfileView};
-use super::Parts;
 use crate::assets::AssetFile;
 use crate::show::{DestinationState, Mode, StreamState};
 use protocol::Problem;
@@ -16,13 +16,15 @@ pub(super) async fn carry_out(parts: &Parts, command: CatalogueCommand) -> Resul
                 profile: stream::profile(name),
                 is_default: name == parts.profile,
             };
-            Ok(Reply::Profiles(stream::PROFILES.into_iter().map(view).collect()))
+            Ok(Reply::Profiles(
+                stream::PROFILES.into_iter().map(view).collect(),
+            ))
         }
         CatalogueCommand::Assets => {
             let assets = parts.assets.clone();
             let found = tokio::task::spawn_blocking(move || assets.list()).await;
             let found = found.map_err(|_| Fault::Thread)?;
-            Ok(Reply::Assets(found.into_iter().map(asset).collect()))
+            Ok(Reply::Assets(found.iter().map(asset).collect()))
         }
     }
 }
@@ -30,14 +32,24 @@ pub(super) async fn carry_out(parts: &Parts, command: CatalogueCommand) -> Resul
 pub(super) async fn emergency(parts: &Parts, command: EmergencyCommand) -> Result<Reply, Problem> {
     match command {
         EmergencyCommand::KillAllStreams => {
-            let killed = parts.show.kill_all().await.map_err(|error| refuse(&error))?;
+            let killed = parts
+                .show
+                .kill_all()
+                .await
+                .map_err(|error| refuse(&error))?;
             let message = "All streams were stopped".to_owned();
             Ok(Reply::Killed(KillView { message, killed }))
         }
         EmergencyCommand::Status => {
             let status = parts.show.status();
-            let taking = status.destinations.iter().filter(|one| one.state != DestinationState::Idle);
-            let running = status.streams.iter().filter(|one| one.state != StreamState::Stopped);
+            let taking = status
+                .destinations
+                .iter()
+                .filter(|one| one.state != DestinationState::Idle);
+            let running = status
+                .streams
+                .iter()
+                .filter(|one| one.state != StreamState::Stopped);
             Ok(Reply::EmergencyStatus(EmergencyStatusView {
                 program_running: status.mode != Mode::Idle,
                 live_destinations: taking.count(),
@@ -47,15 +59,22 @@ pub(super) async fn emergency(parts: &Parts, command: EmergencyCommand) -> Resul
     }
 }
 
-fn asset(file: AssetFile) -> AssetView {
+fn asset(file: &AssetFile) -> AssetView {
     let path = file.path.as_str();
     let filename = path.rsplit('/').next().unwrap_or(path).to_owned();
-    let ending = filename.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let ending = filename
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
     let asset_type = match ending.as_deref() {
         Some("png" | "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg") => "image",
         Some("mp4" | "mov" | "mkv" | "webm" | "ts" | "m4v" | "avi" | "flv") => "video",
         Some("mp3" | "aac" | "m4a" | "wav" | "flac" | "ogg" | "opus") => "audio",
         _ => "other",
     };
-    AssetView { url: format!("/assets/{path}"), filename, asset_type, file_size: file.bytes }
+    AssetView {
+        url: format!("/assets/{path}"),
+        filename,
+        asset_type,
+        file_size: file.bytes,
+    }
 }

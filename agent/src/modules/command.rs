@@ -8,8 +8,8 @@ use super::view::{
     DestinationPatch, DestinationView, Done, EmergencyStatusView, ExecutionList, ExecutionStart,
     ExecutionView, GoLive, GoLiveView, KillView, OverlayView, PlaybackView, PresetView,
     PreviewHealthView, PreviewStart, PreviewStartedView, PreviewStatusView, PreviewStoppedView,
-    ProfileView, SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest, TimelineSummary,
-    TimelineView, ValidationView,
+    ProfileView, SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest,
+    TimelineSummary, TimelineView, ValidationView,
 };
 use crate::show::OverlayEdit;
 use model::{CameraId, CueId, DestinationId, StreamId, TimelineId};

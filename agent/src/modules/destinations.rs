@@ -24,7 +24,9 @@ pub(super) async fn carry_out(
     match command {
         DestinationCommand::List => {
             let all = records.read(list).await?;
-            let views = all.iter().map(|(destination, key)| view(destination, key, &status));
+            let views = all
+                .iter()
+                .map(|(destination, key)| view(destination, key, &status));
             Ok(Reply::Destinations(views.collect()))
         }
         DestinationCommand::Presets => Ok(Reply::Presets(presets())),
@@ -33,17 +35,25 @@ pub(super) async fn carry_out(
             Ok(Reply::Destination(view(&destination, &key, &status)))
         }
         DestinationCommand::Create(draft) => {
-            let made = records.write(move |store, now| create(store, draft, now)).await;
+            let made = records
+                .write(move |store, now| create(store, draft, now))
+                .await;
             changed(parts, made).await
         }
         DestinationCommand::Update(id, patch) => {
-            let made = records.write(move |store, now| update(store, &id, patch, now)).await;
+            let made = records
+                .write(move |store, now| update(store, &id, patch, now))
+                .await;
             changed(parts, made).await
         }
         DestinationCommand::Delete(id) => {
             let on_air = status.destinations.iter().any(|one| one.id == id);
-            records.write(move |store, _| delete(store, id, on_air)).await?;
-            Ok(Reply::Done(Done { message: "The destination was removed".to_owned() }))
+            records
+                .write(move |store, _| delete(store, id, on_air))
+                .await?;
+            Ok(Reply::Done(Done {
+                message: "The destination was removed".to_owned(),
+            }))
         }
     }
 }
@@ -54,7 +64,11 @@ async fn changed(
 ) -> Result<Reply, Problem> {
     let (destination, key) = made?;
     follow(parts).await;
-    Ok(Reply::Destination(view(&destination, &key, &parts.show.status())))
+    Ok(Reply::Destination(view(
+        &destination,
+        &key,
+        &parts.show.status(),
+    )))
 }
 
 fn list(store: &Store) -> Result<Vec<(Destination, Secret)>, Fault> {
@@ -132,7 +146,11 @@ fn update(
 
 fn keep(store: &Store, destination: &Destination, key: &Secret) -> Result<(), Fault> {
     let id = destination.id.as_str();
-    store.commit(Batch::new().put(TREE, id, destination)?.seal(TREE, id, key)?)?;
+    store.commit(
+        Batch::new()
+            .put(TREE, id, destination)?
+            .seal(TREE, id, key)?,
+    )?;
     Ok(())
 }
 
@@ -169,7 +187,10 @@ pub(super) fn used(store: &Store, ids: &[DestinationId], now: &str) -> Result<()
 
 fn view(destination: &Destination, key: &Secret, status: &ShowStatus) -> DestinationView {
     let shown = stream::view(destination, key);
-    let live = status.destinations.iter().find(|one| one.id == destination.id);
+    let live = status
+        .destinations
+        .iter()
+        .find(|one| one.id == destination.id);
     let destination = shown.destination;
     DestinationView {
         id: destination.id,

@@ -71,11 +71,19 @@ async fn start(parts: &Parts, asked: ExecutionStart) -> Result<Reply, Problem> {
     };
     preview::run(parts, timeline, asked.profile).await?;
     if let Some(position) = asked.position {
-        parts.show.seek(position).await.map_err(|error| refuse(&error))?;
+        parts
+            .show
+            .seek(position)
+            .await
+            .map_err(|error| refuse(&error))?;
     }
     if !live.is_empty() {
-        parts.show.go_live(live.clone(), 0).await.map_err(|error| refuse(&error))?;
-        preview::note_use(parts, live).await?;
+        parts
+            .show
+            .go_live(live.clone(), 0)
+            .await
+            .map_err(|error| refuse(&error))?;
+        preview::note_use(parts, live).await;
     }
     running(parts)
 }
@@ -111,7 +119,11 @@ fn view(status: &ShowStatus) -> Option<ExecutionView> {
     Some(ExecutionView {
         timeline_id: timeline.id.clone(),
         timeline_name: timeline.name.clone(),
-        status: if status.paused { ExecutionState::Paused } else { ExecutionState::Running },
+        status: if status.paused {
+            ExecutionState::Paused
+        } else {
+            ExecutionState::Running
+        },
         mode: status.mode,
         started_at: Some(timeline.started_at.clone()),
         position: status.position.clone(),

@@ -21,9 +21,15 @@ pub(super) enum Fault {
     #[error("the id cannot be used")]
     Id(#[from] IdError),
     #[error("{message}")]
-    Field { field: &'static str, message: String },
+    Field {
+        field: &'static str,
+        message: String,
+    },
     #[error("{message}")]
-    Malformed { field: &'static str, message: String },
+    Malformed {
+        field: &'static str,
+        message: String,
+    },
     #[error("camera {id} is in use by {}", .by.join(", "))]
     CameraInUse { id: CameraId, by: Vec<String> },
     #[error("destination {id} is in use by {}", .by.join(", "))]
@@ -41,7 +47,10 @@ pub(super) enum Fault {
     #[error(transparent)]
     Asset(#[from] AssetError),
     #[error("the overlay cannot be changed like this: {message}")]
-    Overlay { field: &'static str, message: String },
+    Overlay {
+        field: &'static str,
+        message: String,
+    },
     #[error("position {asked} s is outside the timeline of {duration} s")]
     Seek { asked: f64, duration: f64 },
     #[error("the store could not be read")]
@@ -125,7 +134,10 @@ pub(super) fn refuse(error: &impl HasCode) -> Problem {
 
 /// A field that is not as it should be.
 pub(super) fn field(field: &'static str, message: impl Into<String>) -> Fault {
-    Fault::Field { field, message: message.into() }
+    Fault::Field {
+        field,
+        message: message.into(),
+    }
 }
 
 /// A name for people: 1 to 100 characters, without the blanks around it and without control characters.
@@ -133,7 +145,10 @@ pub(super) fn name(text: &str) -> Result<String, Fault> {
     let text = text.trim();
     let length = text.chars().count();
     if length == 0 || length > 100 || text.chars().any(char::is_control) {
-        return Err(field("/name", "a name has 1 to 100 characters and no control characters"));
+        return Err(field(
+            "/name",
+            "a name has 1 to 100 characters and no control characters",
+        ));
     }
     Ok(text.to_owned())
 }

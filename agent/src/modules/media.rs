@@ -11,14 +11,22 @@ const TRY: Duration = Duration::from_secs(10);
 
 /// The media server, as the modules see it.
 pub trait Media: Send + Sync {
+    /// Whether it answered when it was last looked at. Costs nothing.
+    fn healthy(&self) -> bool;
+
     /// The paths it has, or why it does not answer.
     fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>>;
 
     /// Tries a camera's connection.
-    fn probe(&self, camera: &Camera, password: &Secret) -> BoxFuture<'_, Result<Probe, ProbeError>>;
+    fn probe(&self, camera: &Camera, password: &Secret)
+    -> BoxFuture<'_, Result<Probe, ProbeError>>;
 }
 
 impl Media for MediaMtx {
+    fn healthy(&self) -> bool {
+        self.health().borrow().is_up()
+    }
+
     fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>> {
         Box::pin(async move {
             let health = self.health().borrow().clone();
@@ -35,8 +43,15 @@ impl Media for MediaMtx {
         })
     }
 
-    fn probe(&self, camera: &Camera, password: &Secret) -> BoxFuture<'_, Result<Probe, ProbeError>> {
-        let address = camera_url(camera, Some(password).filter(|password| !password.is_empty()));
+    fn probe(
+        &self,
+        camera: &Camera,
+        password: &Secret,
+    ) -> BoxFuture<'_, Result<Probe, ProbeError>> {
+        let address = camera_url(
+            camera,
+            Some(password).filter(|password| !password.is_empty()),
+        );
         Box::pin(async move { Self::probe(self, address, TRY).await })
     }
 }

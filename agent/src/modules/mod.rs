@@ -58,7 +58,9 @@ impl Router {
     /// A door to these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self {
+            parts: Arc::new(parts),
+        }
     }
 
     /// The running show, to watch.
@@ -77,11 +79,19 @@ impl Router {
         let began = self.parts.clock.monotonic();
         let result = self.carry_out(command).await;
         let took = self.parts.clock.monotonic().saturating_sub(began);
-        let word = result.as_ref().map_or_else(|problem| problem.code.as_str(), |_| "OK");
+        let word = result
+            .as_ref()
+            .map_or_else(|problem| problem.code.as_str(), |_| "OK");
         self.parts.metrics.command(name, word, took.as_secs_f64());
         if !looks {
             let took_ms = took.as_millis();
-            tracing::info!(command = name, origin = origin.as_str(), result = word, took_ms, "Asked.");
+            tracing::info!(
+                command = name,
+                origin = origin.as_str(),
+                result = word,
+                took_ms,
+                "Asked."
+            );
         }
         result
     }

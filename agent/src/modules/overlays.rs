@@ -1,9 +1,9 @@
 //! Graphics on air: looked at and changed.
 
+use super::Parts;
 use super::command::{OverlayCommand, Reply};
 use super::fault::{Fault, refuse};
 use super::view::OverlayView;
-use super::Parts;
 use crate::show::{ActiveOverlay, Mode, OverlayEdit, ShowError};
 use model::CueId;
 use protocol::Problem;
@@ -30,7 +30,9 @@ async fn change(parts: &Parts, cue: CueId, edit: OverlayEdit) -> Result<Reply, P
     if let Some(image) = edit.image.clone() {
         let assets = parts.assets.clone();
         let look = tokio::task::spawn_blocking(move || assets.resolve(&image).map(drop));
-        look.await.map_err(|_| Fault::Thread)?.map_err(Fault::from)?;
+        look.await
+            .map_err(|_| Fault::Thread)?
+            .map_err(Fault::from)?;
     }
     let asked_visible = edit.visible;
     let graphic = parts
@@ -74,7 +76,10 @@ fn check(edit: &OverlayEdit) -> Result<(), Fault> {
     }
     let long = |text: &str| text.chars().count() > LONGEST_TEXT;
     if edit.text.as_deref().is_some_and(long) {
-        return wrong("/text", format!("a text has at most {LONGEST_TEXT} characters"));
+        return wrong(
+            "/text",
+            format!("a text has at most {LONGEST_TEXT} characters"),
+        );
     }
     if let Some(tokens) = &edit.tokens {
         let bad = |(name, text): (&String, &String)| {

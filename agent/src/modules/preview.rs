@@ -26,18 +26,29 @@ pub(super) async fn carry_out(parts: &Parts, command: PreviewCommand) -> Result<
         PreviewCommand::Stop => {
             let was = show.status();
             let timeline_id = show.preview_stop().await.map_err(|error| refuse(&error))?;
-            let what = if was.mode == Mode::Live { "Live show" } else { "Preview" };
+            let what = if was.mode == Mode::Live {
+                "Live show"
+            } else {
+                "Preview"
+            };
             let message = format!("{what} stopped");
-            Ok(Reply::PreviewStopped(PreviewStoppedView { message, timeline_id }))
+            Ok(Reply::PreviewStopped(PreviewStoppedView {
+                message,
+                timeline_id,
+            }))
         }
         PreviewCommand::GoLive(asked) => go_live(parts, asked).await,
         PreviewCommand::SetDestinations(asked) => set_destinations(parts, asked).await,
-        PreviewCommand::Status => Ok(status(parts).await),
+        PreviewCommand::Status => Ok(status(parts)),
         PreviewCommand::Health => {
             let active_streams = parts.media.streams().await.map_err(Fault::MediaServer)?;
             let total_streams = active_streams.len();
             let status = "healthy";
-            Ok(Reply::PreviewHealth(PreviewHealthView { status, active_streams, total_streams }))
+            Ok(Reply::PreviewHealth(PreviewHealthView {
+                status,
+                active_streams,
+                total_streams,
+            }))
         }
         PreviewCommand::Position => {
             let status = show.status();
@@ -85,7 +96,9 @@ pub(super) async fn run(
         let error = crate::show::ShowError::AlreadyRunning(running.name.clone());
         return Err(refuse(&error));
     }
-    parts.media.streams().await.map_err(Fault::MediaServer)?;
+    if !parts.media.healthy() {
+        return Err(Fault::MediaServer("it is being started".to_owned()).into());
+    }
     let profile = profile.unwrap_or(parts.profile);
     parts
         .show
@@ -109,7 +122,7 @@ async fn go_live(parts: &Parts, asked: GoLive) -> Result<Reply, Problem> {
         .go_live(ids.clone(), asked.countdown_s)
         .await
         .map_err(|error| refuse(&error))?;
-    note_use(parts, ids).await?;
+    note_use(parts, ids).await;
     gone_live(parts, &chosen)
 }
 
@@ -124,7 +137,7 @@ async fn set_destinations(parts: &Parts, asked: SetDestinations) -> Result<Reply
         .set_destinations(ids.clone())
         .await
         .map_err(|error| refuse(&error))?;
-    note_use(parts, ids).await?;
+    note_use(parts, ids).await;
     gone_live(parts, &chosen)
 }
 
@@ -137,7 +150,11 @@ fn gone_live(parts: &Parts, chosen: &[Destination]) -> Result<Reply, Problem> {
     let Some(timeline) = &status.timeline else {
         return Err(refuse(&crate::show::ShowError::NotRunning));
     };
-    let noun = if chosen.len() == 1 { "destination" } else { "destinations" };
+    let noun = if chosen.len() == 1 {
+        "destination"
+    } else {
+        "destinations"
+    };
     Ok(Reply::GoneLive(GoLiveView {
         message: format!("Live to {} {noun}", chosen.len()),
         timeline_id: timeline.id.clone(),
@@ -149,7 +166,10 @@ fn gone_live(parts: &Parts, chosen: &[Destination]) -> Result<Reply, Problem> {
 
 /// What the destinations' limits change, one sentence each.
 fn warning(status: &ShowStatus, default: ProfileName, chosen: &[Destination]) -> Option<String> {
-    let name = status.encoder.as_ref().map_or(default, |encoder| encoder.profile);
+    let name = status
+        .encoder
+        .as_ref()
+        .map_or(default, |encoder| encoder.profile);
     let program = stream::program_profile(name, FrameRate::THIRTY);
     let notes = stream::renditions(&program, chosen).notes;
     let sentences: Vec<String> = notes.into_iter().map(|note| note.message).collect();
@@ -163,7 +183,11 @@ pub(super) async fn choose(
 ) -> Result<Vec<Destination>, Problem> {
     if asked.is_empty() {
         let message = "choose at least one destination".to_owned();
-        return Err(Fault::Malformed { field: "/destination_ids", message }.into());
+        return Err(Fault::Malformed {
+            field: "/destination_ids",
+            message,
+        }
+        .into());
     }
     if asked.len() > MOST_DESTINATIONS {
         return Err(refuse(&GoLiveError::TooMany(asked.len())));
@@ -201,24 +225,26 @@ fn judge(
     Ok((ready, faults))
 }
 
-/// Notes that these destinations received something now.
-pub(super) async fn note_use(parts: &Parts, ids: Vec<DestinationId>) -> Result<(), Problem> {
-    parts
-        .records
-        .write(move |store, now| destinations::used(store, &ids, now))
-        .await
-        .map_err(Problem::from)
+/// Notes that these destinations received something now. They do, so a store that fails is no refusal.
+pub(super) async fn note_use(parts: &Parts, ids: Vec<DestinationId>) {
+    let work = move |store: &Store, now: &str| destinations::used(store, &ids, now);
+    if let Err(error) = parts.records.write::<(), Fault, _>(work).await {
+        tracing::warn!(%error, "The last use of a destination was not kept.");
+    }
 }
 
-async fn status(parts: &Parts) -> Reply {
-    let server_healthy = parts.media.streams().await.is_ok();
+fn status(parts: &Parts) -> Reply {
+    let server_healthy = parts.media.healthy();
     let status = parts.show.status();
     let is_active = status.mode != Mode::Idle;
     Reply::PreviewStatus(Box::new(PreviewStatusView {
         is_active,
         mode: status.mode,
         timeline_id: status.timeline.as_ref().map(|timeline| timeline.id.clone()),
-        timeline_name: status.timeline.as_ref().map(|timeline| timeline.name.clone()),
+        timeline_name: status
+            .timeline
+            .as_ref()
+            .map(|timeline| timeline.name.clone()),
         hls_url: is_active.then_some(HLS),
         whep_url: is_active.then_some(WHEP),
         server_healthy,

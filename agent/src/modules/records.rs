@@ -21,7 +21,11 @@ impl Records {
     /// Wraps an open store.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, turn: Arc::default() }
+        Self {
+            store,
+            clock,
+            turn: Arc::default(),
+        }
     }
 
     /// Reads.
@@ -51,4 +55,3 @@ impl Records {
         done.await.map_err(|_| E::from(Fault::Thread))?
     }
 }
-

@@ -26,7 +26,9 @@ pub(super) async fn carry_out(parts: &Parts, command: StreamCommand) -> Result<R
         StreamCommand::List => {
             let all = records.read(all).await?;
             let status = parts.show.status();
-            Ok(Reply::Streams(all.iter().map(|one| view(one, &status)).collect()))
+            Ok(Reply::Streams(
+                all.iter().map(|one| view(one, &status)).collect(),
+            ))
         }
         StreamCommand::Get(id) => {
             let kept = records.read(move |store| get(store, &id)).await?;
@@ -52,13 +54,19 @@ pub(super) async fn carry_out(parts: &Parts, command: StreamCommand) -> Result<R
                 Ok(())
             };
             records.write::<(), Fault, _>(work).await?;
-            Ok(Reply::Done(Done { message: "The stream was removed".to_owned() }))
+            Ok(Reply::Done(Done {
+                message: "The stream was removed".to_owned(),
+            }))
         }
         StreamCommand::Start(id) => start(parts, id).await,
         StreamCommand::Stop(id) => {
             let wanted = id.clone();
             let kept = records.read(move |store| get(store, &wanted)).await?;
-            parts.show.stream_stop(id).await.map_err(|error| refuse(&error))?;
+            parts
+                .show
+                .stream_stop(id)
+                .await
+                .map_err(|error| refuse(&error))?;
             Ok(answer(parts, &kept))
         }
     }
@@ -71,14 +79,12 @@ pub(super) fn all(store: &Store) -> Result<Vec<Kept>, Fault> {
 }
 
 fn get(store: &Store, id: &StreamId) -> Result<Kept, Fault> {
-    store.get(TREE, id.as_str())?.ok_or_else(|| Fault::NoStream(id.clone()))
+    store
+        .get(TREE, id.as_str())?
+        .ok_or_else(|| Fault::NoStream(id.clone()))
 }
 
-fn create(
-    store: &Store,
-    draft: StreamDraft,
-    profile: model::ProfileName,
-) -> Result<Kept, Fault> {
+fn create(store: &Store, draft: StreamDraft, profile: model::ProfileName) -> Result<Kept, Fault> {
     let id = match draft.id {
         Some(id) if store.get::<Kept>(TREE, id.as_str())?.is_some() => {
             return Err(Fault::IdTaken(id.to_string()));
@@ -123,7 +129,11 @@ fn keep(store: &Store, kept: Kept) -> Result<Kept, Fault> {
 fn stopped(parts: &Parts, id: &StreamId) -> Result<(), Fault> {
     let status = parts.show.status();
     let runs = |one: &crate::show::StreamStatus| one.id == *id && one.state != StreamState::Stopped;
-    if status.streams.iter().any(runs) { Err(Fault::StreamRunning(id.clone())) } else { Ok(()) }
+    if status.streams.iter().any(runs) {
+        Err(Fault::StreamRunning(id.clone()))
+    } else {
+        Ok(())
+    }
 }
 
 async fn start(parts: &Parts, id: StreamId) -> Result<Reply, Problem> {
@@ -147,7 +157,7 @@ async fn start(parts: &Parts, id: StreamId) -> Result<Reply, Problem> {
         .stream_start(kept.plan.clone())
         .await
         .map_err(|error| refuse(&error))?;
-    preview::note_use(parts, vec![destination.id]).await?;
+    preview::note_use(parts, vec![destination.id]).await;
     Ok(answer(parts, &kept))
 }
 

@@ -3,10 +3,10 @@
 //! What a document means belongs to the `timeline` crate; this joins it with the cameras, files and
 //! destinations that there are. A file that is missing is a warning, because it may still be put there.
 
+use super::Parts;
 use super::command::{Reply, TimelineCommand};
 use super::fault::{Fault, refuse};
 use super::view::{Done, IssueView, TimelineSummary, TimelineView, ValidationView};
-use super::Parts;
 use crate::assets::Assets;
 use model::{Camera, Destination, TimelineId};
 use protocol::{Code, HasCode, Problem};
@@ -41,7 +41,9 @@ pub(super) async fn carry_out(parts: &Parts, command: TimelineCommand) -> Result
     match command {
         TimelineCommand::List => {
             let all = records.read(all).await?;
-            Ok(Reply::Timelines(all.into_iter().filter_map(summary).collect()))
+            Ok(Reply::Timelines(
+                all.into_iter().filter_map(summary).collect(),
+            ))
         }
         TimelineCommand::Get(id) => {
             let (timeline, warnings) = records
@@ -67,7 +69,11 @@ pub(super) async fn carry_out(parts: &Parts, command: TimelineCommand) -> Result
         }
         TimelineCommand::Delete(id) => {
             let status = parts.show.status();
-            if status.timeline.as_ref().is_some_and(|running| running.id == id) {
+            if status
+                .timeline
+                .as_ref()
+                .is_some_and(|running| running.id == id)
+            {
                 return Err(Fault::TimelineRunning(id).into());
             }
             records
@@ -77,10 +83,14 @@ pub(super) async fn carry_out(parts: &Parts, command: TimelineCommand) -> Result
                     Ok::<(), Fault>(())
                 })
                 .await?;
-            Ok(Reply::Done(Done { message: "The timeline was removed".to_owned() }))
+            Ok(Reply::Done(Done {
+                message: "The timeline was removed".to_owned(),
+            }))
         }
         TimelineCommand::Validate(document) => {
-            let found = records.read(move |store| validate(store, &assets, &document)).await?;
+            let found = records
+                .read(move |store| validate(store, &assets, &document))
+                .await?;
             Ok(Reply::Validation(found))
         }
     }
@@ -93,7 +103,9 @@ pub(super) fn all(store: &Store) -> Result<Vec<Timeline>, Fault> {
 }
 
 fn get(store: &Store, id: &TimelineId) -> Result<Timeline, Fault> {
-    store.get(TREE, id.as_str())?.ok_or_else(|| Fault::NoTimeline(id.clone()))
+    store
+        .get(TREE, id.as_str())?
+        .ok_or_else(|| Fault::NoTimeline(id.clone()))
 }
 
 /// The name of a timeline.
@@ -109,7 +121,11 @@ pub(super) fn runnable(
 ) -> Result<Timeline, Problem> {
     let timeline = get(store, id)?;
     let (errors, _) = check(store, assets, &timeline)?;
-    if errors.is_empty() { Ok(timeline) } else { Err(refuse(&Invalid(errors))) }
+    if errors.is_empty() {
+        Ok(timeline)
+    } else {
+        Err(refuse(&Invalid(errors)))
+    }
 }
 
 fn create(
@@ -131,7 +147,9 @@ fn create(
 }
 
 fn next_id(store: &Store) -> Result<TimelineId, Fault> {
-    Ok(TimelineId::parse(store.next_id(TREE).map_err(Fault::from)?.to_string())?)
+    Ok(TimelineId::parse(
+        store.next_id(TREE).map_err(Fault::from)?.to_string(),
+    )?)
 }
 
 fn exists(store: &Store, id: &TimelineId) -> Result<bool, Fault> {
@@ -164,7 +182,10 @@ fn keep(
         return Err(refuse(&Invalid(errors)));
     }
     timeline.modified_at = Some(now.to_owned());
-    let id = timeline.id.clone().map_or_else(String::new, |id| id.to_string());
+    let id = timeline
+        .id
+        .clone()
+        .map_or_else(String::new, |id| id.to_string());
     store.put(TREE, &id, &timeline).map_err(Fault::from)?;
     Ok((timeline, warnings))
 }
@@ -188,8 +209,7 @@ fn check(
             .collect(),
     };
     let report = timeline::validate(timeline, &known);
-    let (errors, mut warnings): (Vec<_>, Vec<_>) =
-        report.errors.into_iter().partition(stops);
+    let (errors, mut warnings): (Vec<_>, Vec<_>) = report.errors.into_iter().partition(stops);
     warnings.extend(report.warnings);
     Ok((errors, warnings))
 }
@@ -208,7 +228,11 @@ fn validate(store: &Store, assets: &Assets, document: &Value) -> Result<Validati
         Err(timeline::TimelineError::Invalid(errors)) => (errors, Vec::new()),
         Err(error) => {
             let message = error.to_string();
-            let issue = Issue { pointer: String::new(), message, code: error.code() };
+            let issue = Issue {
+                pointer: String::new(),
+                message,
+                code: error.code(),
+            };
             (vec![issue], Vec::new())
         }
     };
@@ -221,7 +245,11 @@ fn validate(store: &Store, assets: &Assets, document: &Value) -> Result<Validati
 
 fn issues(from: Vec<Issue>) -> Vec<IssueView> {
     from.into_iter()
-        .map(|Issue { pointer, message, .. }| IssueView { pointer, message })
+        .map(
+            |Issue {
+                 pointer, message, ..
+             }| IssueView { pointer, message },
+        )
         .collect()
 }
 

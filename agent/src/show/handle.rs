@@ -47,6 +47,7 @@ pub struct Take {
 
 /// What is changed of an overlay on air; what is absent stays as it is.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"text": "Anna Berg – harbour master", "opacity": 0.9}))]
 pub struct OverlayEdit {
     /// New text, at most 500 characters.
     #[schema(example = "Anna Berg – harbour master")]

@@ -55,11 +55,18 @@ impl Metrics {
         registry.register("command_seconds", "Time a command took", durations.clone());
         let build = Family::<BuildLabels, prometheus_client::metrics::gauge::Gauge>::default();
         build
-            .get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") })
+            .get_or_create(&BuildLabels {
+                version: env!("CARGO_PKG_VERSION"),
+            })
             .set(1);
         registry.register("build_info", "The running version", build);
         registry.register_collector(Box::new(ShowFigures(show)));
-        Self { registry, requests, commands, durations }
+        Self {
+            registry,
+            requests,
+            commands,
+            durations,
+        }
     }
 
     /// Counts an answered request. `route` is the pattern, not the address.
@@ -74,7 +81,9 @@ impl Metrics {
 
     /// Counts a command and the time it took, in seconds.
     pub fn command(&self, command: &'static str, result: &'static str, seconds: f64) {
-        self.commands.get_or_create(&CommandLabels { command, result }).inc();
+        self.commands
+            .get_or_create(&CommandLabels { command, result })
+            .inc();
         self.durations.observe(seconds);
     }
 
@@ -122,10 +131,30 @@ fn program(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Res
     let Some(program) = &status.program else {
         return Ok(());
     };
-    counter(to, "program_frames", "Frames given to the encoder", program.frames)?;
-    counter(to, "program_frames_repeated", "Ticks that came too late", program.repeated)?;
-    counter(to, "program_frames_dropped", "Frames that the encoder did not take", program.dropped)?;
-    counter(to, "encoder_restarts", "Restarts of the encoder", program.encoder_restarts)?;
+    counter(
+        to,
+        "program_frames",
+        "Frames given to the encoder",
+        program.frames,
+    )?;
+    counter(
+        to,
+        "program_frames_repeated",
+        "Ticks that came too late",
+        program.repeated,
+    )?;
+    counter(
+        to,
+        "program_frames_dropped",
+        "Frames that the encoder did not take",
+        program.dropped,
+    )?;
+    counter(
+        to,
+        "encoder_restarts",
+        "Restarts of the encoder",
+        program.encoder_restarts,
+    )?;
     let metric = ConstGauge::new(program.fps);
     let help = "Frames a second over the last seconds";
     metric.encode(to.encode_descriptor("program_fps", help, None, metric.metric_type())?)?;
@@ -137,11 +166,21 @@ fn program(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Res
 fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
     type Of = fn(&crate::show::InputStatus) -> u64;
     let figures: [(&str, &str, Of); 5] = [
-        ("input_frames", "Frames that came in", |input| input.frames_in),
-        ("input_frames_dropped", "Frames never shown", |input| input.dropped),
-        ("input_frames_late", "Frames after their time", |input| input.late),
-        ("input_frames_duplicate", "Pictures shown twice", |input| input.duplicate),
-        ("input_restarts", "Restarts of a decoder", |input| input.restarts),
+        ("input_frames", "Frames that came in", |input| {
+            input.frames_in
+        }),
+        ("input_frames_dropped", "Frames never shown", |input| {
+            input.dropped
+        }),
+        ("input_frames_late", "Frames after their time", |input| {
+            input.late
+        }),
+        ("input_frames_duplicate", "Pictures shown twice", |input| {
+            input.duplicate
+        }),
+        ("input_restarts", "Restarts of a decoder", |input| {
+            input.restarts
+        }),
     ];
     for (name, help, of) in figures {
         if status.inputs.is_empty() {
@@ -160,15 +199,21 @@ fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Resu
 fn destinations(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
     type Of = fn(&crate::show::DestinationStatus) -> i64;
     let figures: [(&str, &str, Of); 3] = [
-        ("destination_active", "Whether it takes the program", |destination| {
-            i64::from(destination.state == DestinationState::Active)
-        }),
-        ("destination_kbps", "What it takes in kilobits a second", |destination| {
-            i64::from(destination.kbps)
-        }),
-        ("destination_retries", "Tries in a row without success", |destination| {
-            i64::from(destination.retries)
-        }),
+        (
+            "destination_active",
+            "Whether it takes the program",
+            |destination| i64::from(destination.state == DestinationState::Active),
+        ),
+        (
+            "destination_kbps",
+            "What it takes in kilobits a second",
+            |destination| i64::from(destination.kbps),
+        ),
+        (
+            "destination_retries",
+            "Tries in a row without success",
+            |destination| i64::from(destination.retries),
+        ),
     ];
     if status.destinations.is_empty() {
         return Ok(());
@@ -203,7 +248,10 @@ mod tests {
         metrics.command("camera.list", "ok", 0.01);
         let status = ShowStatus {
             mode: Mode::Live,
-            program: Some(crate::show::ProgramStatus { frames: 7, ..Default::default() }),
+            program: Some(crate::show::ProgramStatus {
+                frames: 7,
+                ..Default::default()
+            }),
             ..Default::default()
         };
         inbox.status.send_replace(std::sync::Arc::new(status));

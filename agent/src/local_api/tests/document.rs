@@ -72,7 +72,11 @@ const PROMISED: &[(&str, &[&str])] = &[
 fn the_document_holds_exactly_what_is_promised() {
     let promised: BTreeSet<(String, String)> = PROMISED
         .iter()
-        .flat_map(|(path, methods)| methods.iter().map(|m| ((*m).to_owned(), (*path).to_owned())))
+        .flat_map(|(path, methods)| {
+            methods
+                .iter()
+                .map(|m| ((*m).to_owned(), (*path).to_owned()))
+        })
         .collect();
     assert_eq!(operations(&written()), promised);
 }
@@ -84,7 +88,11 @@ fn no_route_is_added_beside_the_document() {
         let path = entry.path();
         if path.extension().is_some_and(|ending| ending == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            assert!(!text.contains(".route("), "{} adds a route by hand", path.display());
+            assert!(
+                !text.contains(".route("),
+                "{} adds a route by hand",
+                path.display()
+            );
         }
     }
 }
@@ -96,7 +104,10 @@ async fn everything_in_the_document_is_a_route() {
         if path == "/api/events" {
             continue;
         }
-        let path = path.replace("{id}", "1").replace("{cue_id}", "o1").replace("{file}", "index.m3u8");
+        let path = path
+            .replace("{id}", "1")
+            .replace("{cue_id}", "o1")
+            .replace("{file}", "index.m3u8");
         let path = path.replace("{path}", "program_rtc/whep");
         let back = stage.send(&method, &path, &[], Body::empty()).await;
         assert_ne!(back.status, 405, "{method} {path}");
@@ -109,14 +120,26 @@ async fn everything_in_the_document_is_a_route() {
 #[test]
 fn every_operation_says_what_it_does_and_how_it_fails() {
     let document = written();
-    let tags: BTreeSet<&str> =
-        document["tags"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str()).collect();
+    let tags: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["name"].as_str())
+        .collect();
     let mut names = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let at = format!("{method} {path}");
-            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{at}");
-            assert!(names.insert(operation["operationId"].as_str().unwrap()), "{at}");
+            assert!(
+                operation["summary"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{at}"
+            );
+            assert!(
+                names.insert(operation["operationId"].as_str().unwrap()),
+                "{at}"
+            );
             let tag = operation["tags"][0].as_str().unwrap();
             assert!(tags.contains(tag), "{at}: {tag}");
             for status in ["403", "500"] {
@@ -152,7 +175,10 @@ fn every_reference_leads_somewhere_and_bodies_have_examples() {
             };
             let schema = &schemas[name];
             let fields = schema["properties"].to_string();
-            assert!(schema["example"].is_object() || fields.contains("example"), "{path}: {name}");
+            assert!(
+                schema["example"].is_object() || fields.contains("example"),
+                "{path}: {name}"
+            );
         }
     }
     assert!(text.contains("TIMELINE_NOT_FOUND") && text.contains("DESTINATION_IN_USE"));
@@ -165,7 +191,12 @@ async fn the_document_and_the_counters_are_served() {
     stage.get("/api/cameras/77").await;
     let text = stage.get("/metrics").await;
     let text = String::from_utf8_lossy(&text.bytes).into_owned();
-    let line = "vistter_http_requests_total{method=\"GET\",route=\"/api/cameras/{id}\",status=\"404\"} 1";
+    let line =
+        "vistter_http_requests_total{method=\"GET\",route=\"/api/cameras/{id}\",status=\"404\"} 1";
     assert!(text.contains(line), "{text}");
-    assert!(text.contains("vistter_commands_total{command=\"camera.get\",result=\"CAMERA_NOT_FOUND\"} 1"));
+    assert!(
+        text.contains(
+            "vistter_commands_total{command=\"camera.get\",result=\"CAMERA_NOT_FOUND\"} 1"
+        )
+    );
 }

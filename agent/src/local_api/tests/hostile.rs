@@ -24,7 +24,9 @@ async fn ten_megabytes_are_refused_in_our_own_shape() {
 async fn ten_megabytes_over_a_socket_are_answered_before_the_connection_ends() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let stage = Stage::new();
-    let listener = crate::local_api::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = crate::local_api::listen("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let app = stage.app();
@@ -32,7 +34,10 @@ async fn ten_megabytes_over_a_socket_are_answered_before_the_connection_ends() {
         let _ = stopped.await;
     }));
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head = format!("POST /api/cameras HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", 10 << 20);
+    let head = format!(
+        "POST /api/cameras HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        10 << 20
+    );
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&vec![b'x'; 10 << 20]).await.unwrap();
     let mut answer = String::new();
@@ -44,9 +49,34 @@ async fn ten_megabytes_over_a_socket_are_answered_before_the_connection_ends() {
 }
 
 #[tokio::test]
+async fn a_page_that_watches_events_does_not_hold_the_agent() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let stage = Stage::new();
+    let listener = crate::local_api::listen("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = runtime::spawn(crate::local_api::serve(listener, stage.app(), async {
+        let _ = stopped.await;
+    }));
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!("GET /api/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    drop(stop);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), serving).await;
+    assert!(ended.is_ok(), "it still waits for the page");
+}
+
+#[tokio::test]
 async fn an_address_outside_loopback_is_not_listened_on() {
     for address in ["0.0.0.0:0", "[::]:0"] {
-        let refused = crate::local_api::listen(address.parse().unwrap()).await.unwrap_err();
+        let refused = crate::local_api::listen(address.parse().unwrap())
+            .await
+            .unwrap_err();
         assert!(refused.to_string().contains("sign-in"), "{refused}");
     }
 }
@@ -84,8 +114,14 @@ async fn nonsense_is_refused_and_changes_nothing() {
         for body in &bodies {
             let back = stage.send("POST", path, &[], body.clone()).await;
             let (status, code, _) = back.refusal();
-            let shown = String::from_utf8_lossy(body).chars().take(60).collect::<String>();
-            assert!((400..=422).contains(&status), "{path} {shown}: {status} {code}");
+            let shown = String::from_utf8_lossy(body)
+                .chars()
+                .take(60)
+                .collect::<String>();
+            assert!(
+                (400..=422).contains(&status),
+                "{path} {shown}: {status} {code}"
+            );
         }
     }
     assert_eq!(stage.get("/api/cameras").await.json(), before);
@@ -94,13 +130,24 @@ async fn nonsense_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn an_unknown_address_and_a_wrong_method_have_the_one_shape() {
     let stage = Stage::new();
-    for path in ["/api/nothing", "/api", "/api/cameras/1/2/3", "/x.html", "/%2e%2e/etc/passwd", "/api/cameras/%ff"] {
+    for path in [
+        "/api/nothing",
+        "/api",
+        "/api/cameras/1/2/3",
+        "/x.html",
+        "/%2e%2e/etc/passwd",
+        "/api/cameras/%ff",
+    ] {
         let (status, code, _) = stage.get(path).await.refusal();
         assert_eq!((status, code.ends_with("NOT_FOUND")), (404, true), "{path}");
     }
     let back = stage.send("POST", "/api/nothing", &[], "{}").await;
     assert_eq!(back.refusal().0, 404);
-    for (method, path) in [("PATCH", "/api/cameras"), ("GET", "/api/preview/start"), ("DELETE", "/healthz")] {
+    for (method, path) in [
+        ("PATCH", "/api/cameras"),
+        ("GET", "/api/preview/start"),
+        ("DELETE", "/healthz"),
+    ] {
         let back = stage.send(method, path, &[], Body::empty()).await;
         assert_eq!(back.refusal().0, 405, "{method} {path}");
     }
@@ -109,7 +156,15 @@ async fn an_unknown_address_and_a_wrong_method_have_the_one_shape() {
 #[tokio::test]
 async fn ids_that_mean_something_elsewhere_name_nothing() {
     let stage = Stage::new();
-    for id in ["..%2f..%2fetc", "%00", "a%20b", "%F0%9F%98%80", &"9".repeat(5000), "1;drop", "-"] {
+    for id in [
+        "..%2f..%2fetc",
+        "%00",
+        "a%20b",
+        "%F0%9F%98%80",
+        &"9".repeat(5000),
+        "1;drop",
+        "-",
+    ] {
         let back = stage.get(&format!("/api/cameras/{id}")).await;
         assert_eq!(back.refusal().0, 404, "{id}");
     }
@@ -121,14 +176,30 @@ async fn another_host_name_and_another_site_are_turned_away() {
     let host = [("host", "evil.example")];
     for path in ["/", "/api/cameras", "/hls/preview/index.m3u8", "/nothing"] {
         let back = stage.send("GET", path, &host, Body::empty()).await;
-        assert_eq!(back.refusal(), (403, "UNAUTHORIZED".into(), String::new()), "{path}");
+        assert_eq!(
+            back.refusal(),
+            (403, "UNAUTHORIZED".into(), String::new()),
+            "{path}"
+        );
     }
     let origin = [("origin", "http://evil.example")];
     let draft = json!({"name": "x", "address": "a"}).to_string();
-    assert_eq!(stage.send("POST", "/api/cameras", &origin, draft.clone()).await.status, 403);
+    assert_eq!(
+        stage
+            .send("POST", "/api/cameras", &origin, draft.clone())
+            .await
+            .status,
+        403
+    );
     assert_eq!(stage.get("/api/cameras").await.json(), json!([]));
     let origin = [("origin", "http://localhost:8080")];
-    assert_eq!(stage.send("POST", "/api/cameras", &origin, draft).await.status, 201);
+    assert_eq!(
+        stage
+            .send("POST", "/api/cameras", &origin, draft)
+            .await
+            .status,
+        201
+    );
 }
 
 #[tokio::test]
@@ -137,7 +208,13 @@ async fn every_answer_carries_the_guards_headers() {
     for path in ["/", "/api/cameras", "/nothing"] {
         let back = stage.get(path).await;
         assert_eq!(back.headers["x-content-type-options"], "nosniff", "{path}");
-        assert!(back.headers.contains_key("content-security-policy"), "{path}");
-        assert!(!back.headers.contains_key("access-control-allow-origin"), "{path}");
+        assert!(
+            back.headers.contains_key("content-security-policy"),
+            "{path}"
+        );
+        assert!(
+            !back.headers.contains_key("access-control-allow-origin"),
+            "{path}"
+        );
     }
 }

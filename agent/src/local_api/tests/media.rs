@@ -16,13 +16,24 @@ async fn echo() -> (std::net::SocketAddr, runtime::Task<()>) {
     let app = axum::Router::new().fallback(|request: Request| async move {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        let text = format!("{} {} {}", parts.method, parts.uri, String::from_utf8_lossy(&body));
+        let text = format!(
+            "{} {} {}",
+            parts.method,
+            parts.uri,
+            String::from_utf8_lossy(&body)
+        );
         let cookie = parts.headers.contains_key(header::COOKIE);
         let mut response = Response::new(Body::from(format!("{text} cookie={cookie}")));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/sdp"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/sdp"),
+        );
         headers.insert(header::SET_COOKIE, HeaderValue::from_static("a=b"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
         if parts.method == "POST" {
             let at = HeaderValue::from_static("/program_rtc/whep/5e55");
             headers.insert(header::LOCATION, at);
@@ -45,13 +56,28 @@ async fn the_preview_is_passed_on_without_cookies() {
     let (address, server) = echo().await;
     let stage = Stage::beside(address);
     let cookie = [("cookie", "session=1")];
-    let back = stage.send("GET", "/hls/preview/index.m3u8", &cookie, Body::empty()).await;
-    assert_eq!(text(&back), "GET /preview/index.m3u8?cookieCheck=1  cookie=false");
+    let back = stage
+        .send("GET", "/hls/preview/index.m3u8", &cookie, Body::empty())
+        .await;
+    assert_eq!(
+        text(&back),
+        "GET /preview/index.m3u8?cookieCheck=1  cookie=false"
+    );
     assert!(!back.headers.contains_key("set-cookie"));
     assert!(!back.headers.contains_key("access-control-allow-origin"));
-    let back = stage.get("/hls/preview/main_stream.m3u8?session=4&_HLS_msn=3").await;
-    assert_eq!(text(&back), "GET /preview/main_stream.m3u8?session=4&_HLS_msn=3  cookie=false");
-    for path in ["/hls/preview/../out/1", "/hls/preview/..%2fout%2f1", "/hls/out/index.m3u8", "/hls/preview/a%2f%2fb"] {
+    let back = stage
+        .get("/hls/preview/main_stream.m3u8?session=4&_HLS_msn=3")
+        .await;
+    assert_eq!(
+        text(&back),
+        "GET /preview/main_stream.m3u8?session=4&_HLS_msn=3  cookie=false"
+    );
+    for path in [
+        "/hls/preview/../out/1",
+        "/hls/preview/..%2fout%2f1",
+        "/hls/out/index.m3u8",
+        "/hls/preview/a%2f%2fb",
+    ] {
         assert_eq!(stage.get(path).await.status, 404, "{path}");
     }
     server.abort();
@@ -61,17 +87,30 @@ async fn the_preview_is_passed_on_without_cookies() {
 async fn a_session_is_offered_kept_and_ended_under_our_own_address() {
     let (address, server) = echo().await;
     let stage = Stage::beside(address);
-    let offer = stage.send("POST", "/whep/program_rtc/whep", &[], "v=0").await;
+    let offer = stage
+        .send("POST", "/whep/program_rtc/whep", &[], "v=0")
+        .await;
     assert_eq!(offer.status, 201);
     assert_eq!(text(&offer), "POST /program_rtc/whep v=0 cookie=false");
     assert_eq!(offer.headers["location"], "/whep/program_rtc/whep/5e55");
     let session = offer.headers["location"].to_str().unwrap().to_owned();
     for method in ["PATCH", "DELETE"] {
         let back = stage.send(method, &session, &[], "x").await;
-        assert_eq!(text(&back), format!("{method} /program_rtc/whep/5e55 x cookie=false"));
+        assert_eq!(
+            text(&back),
+            format!("{method} /program_rtc/whep/5e55 x cookie=false")
+        );
     }
-    for path in ["/whep/out/1/whep", "/whep/program_rtc/whip", "/whep/cam/..%2f1/whep"] {
-        assert_eq!(stage.send("POST", path, &[], "v=0").await.status, 404, "{path}");
+    for path in [
+        "/whep/out/1/whep",
+        "/whep/program_rtc/whip",
+        "/whep/cam/..%2f1/whep",
+    ] {
+        assert_eq!(
+            stage.send("POST", path, &[], "v=0").await.status,
+            404,
+            "{path}"
+        );
     }
     server.abort();
 }
@@ -80,8 +119,13 @@ async fn a_session_is_offered_kept_and_ended_under_our_own_address() {
 async fn without_a_media_server_the_picture_is_refused_with_what_to_do() {
     let stage = Stage::new();
     let back = stage.get("/hls/preview/index.m3u8").await;
-    assert_eq!(back.refusal(), (503, "PREVIEW_SERVER_DOWN".into(), String::new()));
-    let back = stage.send("POST", "/whep/program_rtc/whep", &[], "v=0").await;
+    assert_eq!(
+        back.refusal(),
+        (503, "PREVIEW_SERVER_DOWN".into(), String::new())
+    );
+    let back = stage
+        .send("POST", "/whep/program_rtc/whep", &[], "v=0")
+        .await;
     assert_eq!(back.refusal().0, 503);
 }
 
@@ -94,10 +138,18 @@ async fn the_gate_answers_the_media_server_without_words() {
         question.to_string()
     };
     for (path, wanted) in [("preview", 204), ("program", 401)] {
-        let back = stage.send("POST", "/internal/media-gate", &[], ask(path)).await;
-        assert_eq!((back.status.as_u16(), back.bytes.len()), (wanted, 0), "{path}");
+        let back = stage
+            .send("POST", "/internal/media-gate", &[], ask(path))
+            .await;
+        assert_eq!(
+            (back.status.as_u16(), back.bytes.len()),
+            (wanted, 0),
+            "{path}"
+        );
     }
-    let back = stage.send("POST", "/internal/media-gate", &[], r#"{"action":"fly"}"#).await;
+    let back = stage
+        .send("POST", "/internal/media-gate", &[], r#"{"action":"fly"}"#)
+        .await;
     assert_eq!(back.status, 401);
 }
 
@@ -106,7 +158,12 @@ async fn the_page_is_there_even_when_it_was_not_built() {
     let stage = Stage::new();
     let back = stage.get("/").await;
     assert_eq!(back.status, 200);
-    assert!(back.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(
+        back.headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
 }
 
 #[tokio::test]
@@ -123,7 +180,9 @@ async fn a_change_reaches_the_page_as_an_event() {
     let first = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
     assert!(first.starts_with("event: status\ndata: {"), "{first}");
     assert!(first.contains("\"mode\":\"idle\""), "{first}");
-    stage.post("/api/preview/start", json!({"timeline_id": 1})).await;
+    stage
+        .post("/api/preview/start", json!({"timeline_id": 1}))
+        .await;
     let second = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
     assert!(second.contains("\"mode\":\"preview\""), "{second}");
 }

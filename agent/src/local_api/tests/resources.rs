@@ -53,8 +53,16 @@ async fn the_mask_sent_back_keeps_the_password_and_null_takes_it_away() {
     assert_eq!(stage.server.asked.lock().unwrap()[0].1.expose(), "p@ss:/#%");
     let changed = stage.put("/api/cameras/1", json!({"password": null})).await;
     assert_eq!(changed.json()["password"], Value::Null);
-    let refused = stage.post("/api/cameras", json!({"name": "x", "address": "a", "password": "********"})).await;
-    assert_eq!(refused.refusal(), (422, "SCHEMA_INVALID".into(), "/password".into()));
+    let refused = stage
+        .post(
+            "/api/cameras",
+            json!({"name": "x", "address": "a", "password": "********"}),
+        )
+        .await;
+    assert_eq!(
+        refused.refusal(),
+        (422, "SCHEMA_INVALID".into(), "/password".into())
+    );
 }
 
 #[tokio::test]
@@ -64,10 +72,16 @@ async fn a_camera_is_tried_and_the_finding_says_what_to_do() {
     let found = stage.post("/api/cameras/1/test", json!({})).await;
     assert_eq!(found.status, 200);
     let found = found.json();
-    assert_eq!((&found["success"], &found["code"]), (&json!(false), &json!("CAMERA_OFFLINE")));
+    assert_eq!(
+        (&found["success"], &found["code"]),
+        (&json!(false), &json!("CAMERA_OFFLINE"))
+    );
     *stage.server.probe.lock().unwrap() = Some(Err(ProbeError::AuthFailed));
     let draft = json!({"address": "10.0.0.3", "password": "x"});
-    let found = stage.post("/api/cameras/test-connection", draft.clone()).await.json();
+    let found = stage
+        .post("/api/cameras/test-connection", draft.clone())
+        .await
+        .json();
     assert_eq!(found["code"], "CAMERA_AUTH_FAILED");
     assert_eq!(found["authenticated"], false);
     *stage.server.probe.lock().unwrap() = Some(Ok(Probe {
@@ -76,10 +90,22 @@ async fn a_camera_is_tried_and_the_finding_says_what_to_do() {
         size: Some((1920, 1080)),
         has_audio: true,
     }));
-    let found = stage.post("/api/cameras/test-connection", draft).await.json();
+    let found = stage
+        .post("/api/cameras/test-connection", draft)
+        .await
+        .json();
     assert_eq!(found["success"], true);
     assert_eq!(found["size"], "1920x1080");
-    assert_eq!(stage.get("/api/cameras").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(
+        stage
+            .get("/api/cameras")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -88,10 +114,16 @@ async fn a_camera_in_use_is_not_removed() {
     stage.furnish().await;
     let refused = stage.delete("/api/cameras/1").await;
     assert_eq!(refused.refusal().1, "CAMERA_IN_USE");
-    assert_eq!(refused.json()["error"]["details"]["used_by"], json!(["timeline \"Show\""]));
+    assert_eq!(
+        refused.json()["error"]["details"]["used_by"],
+        json!(["timeline \"Show\""])
+    );
     assert_eq!(stage.delete("/api/timelines/1").await.status, 200);
     assert_eq!(stage.delete("/api/cameras/1").await.status, 200);
-    assert_eq!(stage.get("/api/cameras/1").await.refusal().1, "CAMERA_NOT_FOUND");
+    assert_eq!(
+        stage.get("/api/cameras/1").await.refusal().1,
+        "CAMERA_NOT_FOUND"
+    );
     assert_eq!(stage.delete("/api/cameras/1").await.status, 404);
 }
 
@@ -99,12 +131,34 @@ async fn a_camera_in_use_is_not_removed() {
 async fn a_chosen_id_is_taken_once_and_a_removed_number_is_not_given_again() {
     let stage = Stage::new();
     let camera = |id: Value| json!({"id": id, "name": "x", "address": "a"});
-    assert_eq!(stage.post("/api/cameras", camera(json!("roof"))).await.status, 201);
-    assert_eq!(stage.post("/api/cameras", camera(json!("roof"))).await.refusal().1, "CONFLICT");
-    assert_eq!(stage.post("/api/cameras", camera(json!(1))).await.json()["id"], "1");
-    assert_eq!(stage.post("/api/cameras", camera(Value::Null)).await.json()["id"], "2");
+    assert_eq!(
+        stage
+            .post("/api/cameras", camera(json!("roof")))
+            .await
+            .status,
+        201
+    );
+    assert_eq!(
+        stage
+            .post("/api/cameras", camera(json!("roof")))
+            .await
+            .refusal()
+            .1,
+        "CONFLICT"
+    );
+    assert_eq!(
+        stage.post("/api/cameras", camera(json!(1))).await.json()["id"],
+        "1"
+    );
+    assert_eq!(
+        stage.post("/api/cameras", camera(Value::Null)).await.json()["id"],
+        "2"
+    );
     stage.delete("/api/cameras/2").await;
-    assert_eq!(stage.post("/api/cameras", camera(Value::Null)).await.json()["id"], "3");
+    assert_eq!(
+        stage.post("/api/cameras", camera(Value::Null)).await.json()["id"],
+        "3"
+    );
 }
 
 #[tokio::test]
@@ -114,16 +168,29 @@ async fn a_camera_that_makes_no_sense_is_refused_with_the_field() {
         (json!({"name": "", "address": "a"}), "/name"),
         (json!({"name": "x\u{7}", "address": "a"}), "/name"),
         (json!({"name": "x"}), "/address"),
-        (json!({"name": "x", "address": "rtsp://u:p@h/1"}), "/address"),
+        (
+            json!({"name": "x", "address": "rtsp://u:p@h/1"}),
+            "/address",
+        ),
         (json!({"name": "x", "address": "a", "port": 0}), "/port"),
         (json!({"name": "x", "address": "a", "port": 70000}), "/port"),
         (json!({"name": "x", "address": "a", "port": -1}), "/port"),
-        (json!({"name": "x", "address": "a", "protocol": "http"}), "/protocol"),
-        (json!({"name": "x", "address": "a", "backup_camera_id": 9}), "/backup_camera_id"),
+        (
+            json!({"name": "x", "address": "a", "protocol": "http"}),
+            "/protocol",
+        ),
+        (
+            json!({"name": "x", "address": "a", "backup_camera_id": 9}),
+            "/backup_camera_id",
+        ),
         (json!({"id": "../x", "name": "x", "address": "a"}), "/id"),
     ] {
         let (status, code, at) = stage.post("/api/cameras", body.clone()).await.refusal();
-        assert_eq!((status, code.as_str(), at.as_str()), (422, "SCHEMA_INVALID", field), "{body}");
+        assert_eq!(
+            (status, code.as_str(), at.as_str()),
+            (422, "SCHEMA_INVALID", field),
+            "{body}"
+        );
     }
     assert_eq!(stage.get("/api/cameras").await.json(), json!([]));
 }
@@ -140,8 +207,16 @@ async fn a_stream_key_is_masked_and_kept() {
     let changed = stage.put("/api/destinations/1", made).await.json();
     assert_eq!(changed["stream_key"], "****ijkl");
     assert_eq!(changed["last_used"], Value::Null);
-    let refused = stage.post("/api/destinations", json!({"name": "T", "platform": "twitch"})).await;
-    assert_eq!(refused.refusal(), (422, "DESTINATION_INVALID".into(), "/stream_key".into()));
+    let refused = stage
+        .post(
+            "/api/destinations",
+            json!({"name": "T", "platform": "twitch"}),
+        )
+        .await;
+    assert_eq!(
+        refused.refusal(),
+        (422, "DESTINATION_INVALID".into(), "/stream_key".into())
+    );
     let presets = stage.get("/api/destinations/presets").await.json();
     assert_eq!(presets.as_array().unwrap().len(), 4);
     assert_eq!(presets[1]["max_kbps"], 4000);
@@ -163,7 +238,10 @@ async fn both_shapes_of_a_timeline_are_taken_and_answered_in_one() {
     let made = stage.post("/api/timelines", wrapped).await;
     assert_eq!(made.status, 201, "{}", made.json());
     let made = made.json();
-    assert_eq!((&made["id"], &made["revision"]), (&json!("timeline_001"), &json!(1)));
+    assert_eq!(
+        (&made["id"], &made["revision"]),
+        (&json!("timeline_001"), &json!(1))
+    );
     assert!(made["tracks"].is_array());
     let warnings = made["warnings"].to_string();
     assert!(warnings.contains("slide.png"), "{warnings}");
@@ -184,13 +262,19 @@ async fn a_timeline_that_cannot_run_is_refused_with_every_place() {
     overlapping["tracks"][0]["cues"][0]["action"] = json!("show_media");
     overlapping["tracks"][0]["cues"][0]["params"] = json!({"media_url": "/assets/color_bars.png"});
     let again = overlapping["tracks"][0]["cues"][0].clone();
-    overlapping["tracks"][0]["cues"].as_array_mut().unwrap().push(again);
+    overlapping["tracks"][0]["cues"]
+        .as_array_mut()
+        .unwrap()
+        .push(again);
     let found = stage.post("/api/timelines/validate", overlapping).await;
     assert_eq!(found.status, 200);
     let found = found.json();
     assert_eq!(found["valid"], false);
     assert!(!found["errors"].as_array().unwrap().is_empty(), "{found}");
-    let found = stage.post("/api/timelines/validate", json!({"name": 3})).await.json();
+    let found = stage
+        .post("/api/timelines/validate", json!({"name": 3}))
+        .await
+        .json();
     assert_eq!(found["valid"], false);
     assert_eq!(stage.get("/api/timelines").await.json(), json!([]));
 }
@@ -200,8 +284,10 @@ async fn a_large_timeline_is_kept() {
     let stage = Stage::new();
     stage.furnish().await;
     let cues: Vec<Value> = (0..3000)
-        .map(|n| json!({"id": format!("c{n}"), "start_time": n, "duration": 1,
-            "action": "show_camera", "params": {"camera_id": "1"}}))
+        .map(|n| {
+            json!({"id": format!("c{n}"), "start_time": n, "duration": 1,
+            "action": "show_camera", "params": {"camera_id": "1"}})
+        })
         .collect();
     let large = json!({"id": "large", "name": "Large", "duration": 3000,
         "tracks": [{"track_id": "v", "type": "video", "cues": cues}]});
@@ -219,17 +305,38 @@ async fn a_stream_names_what_is_there_and_holds_it() {
     let made = stage.post("/api/streams", body).await;
     assert_eq!(made.status, 201);
     assert_eq!(made.json()["status"], "stopped");
-    assert_eq!(stage.delete("/api/destinations/2").await.refusal().1, "DESTINATION_IN_USE");
-    let nothing = stage.post("/api/streams", json!({"camera_id": 7, "destination_id": 2})).await;
+    assert_eq!(
+        stage.delete("/api/destinations/2").await.refusal().1,
+        "DESTINATION_IN_USE"
+    );
+    let nothing = stage
+        .post("/api/streams", json!({"camera_id": 7, "destination_id": 2}))
+        .await;
     assert_eq!(nothing.refusal().1, "CAMERA_NOT_FOUND");
-    assert_eq!(stage.post("/api/streams/1/start", json!({})).await.json()["status"], "starting");
+    assert_eq!(
+        stage.post("/api/streams/1/start", json!({})).await.json()["status"],
+        "starting"
+    );
     for (method, path) in [("PUT", "/api/streams/1"), ("DELETE", "/api/streams/1")] {
         let back = stage.send(method, path, &[], "{}").await;
         assert_eq!(back.refusal().1, "STREAM_ALREADY_RUNNING", "{method}");
     }
-    assert_eq!(stage.get("/api/streams/1/status").await.json()["status"], "starting");
-    assert_eq!(stage.post("/api/streams/1/stop", json!({})).await.json()["status"], "stopped");
-    assert_eq!(stage.post("/api/streams/1/stop", json!({})).await.refusal().1, "STREAM_NOT_RUNNING");
+    assert_eq!(
+        stage.get("/api/streams/1/status").await.json()["status"],
+        "starting"
+    );
+    assert_eq!(
+        stage.post("/api/streams/1/stop", json!({})).await.json()["status"],
+        "stopped"
+    );
+    assert_eq!(
+        stage
+            .post("/api/streams/1/stop", json!({}))
+            .await
+            .refusal()
+            .1,
+        "STREAM_NOT_RUNNING"
+    );
     assert_eq!(stage.delete("/api/streams/1").await.status, 200);
     let used = stage.get("/api/destinations/2").await.json();
     assert!(used["last_used"].is_string(), "{used}");
@@ -250,7 +357,12 @@ async fn profiles_and_assets_are_listed() {
 #[tokio::test]
 async fn two_that_ask_at_once_do_not_take_the_same_id() {
     let stage = Stage::new();
-    let draft = || stage.post("/api/cameras", json!({"id": "one", "name": "x", "address": "a"}));
+    let draft = || {
+        stage.post(
+            "/api/cameras",
+            json!({"id": "one", "name": "x", "address": "a"}),
+        )
+    };
     let (a, b, c) = tokio::join!(draft(), draft(), draft());
     let mut all = [a.status.as_u16(), b.status.as_u16(), c.status.as_u16()];
     all.sort_unstable();

@@ -40,11 +40,23 @@ impl Back {
     pub(super) fn refusal(&self) -> (u16, String, String) {
         let body = self.json();
         let error = &body["error"];
-        assert!(error["message"].is_string() && error["retryable"].is_boolean(), "{body}");
-        assert!(error["remediation"].as_str().is_some_and(|text| text.ends_with('.')), "{body}");
+        assert!(
+            error["message"].is_string() && error["retryable"].is_boolean(),
+            "{body}"
+        );
+        assert!(
+            error["remediation"]
+                .as_str()
+                .is_some_and(|text| text.ends_with('.')),
+            "{body}"
+        );
         assert_eq!(body["detail"], error["message"], "{body}");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        (self.status.as_u16(), text(&error["code"]), text(&error["field"]))
+        (
+            self.status.as_u16(),
+            text(&error["code"]),
+            text(&error["field"]),
+        )
     }
 }
 
@@ -59,14 +71,36 @@ pub(super) struct Server {
 struct Shared(Arc<Server>);
 
 impl Media for Shared {
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>> {
-        let down = self.0.down.load(Ordering::SeqCst);
-        let stream = ActiveStreamView { name: "preview".to_owned(), ready: true, num_readers: 1 };
-        Box::pin(async move { if down { Err("it is down".to_owned()) } else { Ok(vec![stream]) } })
+    fn healthy(&self) -> bool {
+        !self.0.down.load(Ordering::SeqCst)
     }
 
-    fn probe(&self, camera: &Camera, password: &Secret) -> BoxFuture<'_, Result<Probe, ProbeError>> {
-        self.0.asked.lock().unwrap().push((camera.clone(), password.clone()));
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>> {
+        let down = self.0.down.load(Ordering::SeqCst);
+        let stream = ActiveStreamView {
+            name: "preview".to_owned(),
+            ready: true,
+            num_readers: 1,
+        };
+        Box::pin(async move {
+            if down {
+                Err("it is down".to_owned())
+            } else {
+                Ok(vec![stream])
+            }
+        })
+    }
+
+    fn probe(
+        &self,
+        camera: &Camera,
+        password: &Secret,
+    ) -> BoxFuture<'_, Result<Probe, ProbeError>> {
+        self.0
+            .asked
+            .lock()
+            .unwrap()
+            .push((camera.clone(), password.clone()));
         let result = self.0.probe.lock().unwrap().clone();
         Box::pin(async move { result.unwrap_or(Err(ProbeError::Refused)) })
     }
@@ -107,11 +141,13 @@ impl Stage {
         let now = runtime::Clock::wall(&*clock);
         // A store that was just closed lets go of its folder a moment later.
         let (store, _) = (0..200)
-            .find_map(|_| Store::open(&dir.path().join("data"), now).ok().or_else(|| {
-                std::thread::yield_now();
-                std::thread::park_timeout(std::time::Duration::from_millis(10));
-                None
-            }))
+            .find_map(|_| {
+                Store::open(&dir.path().join("data"), now).ok().or_else(|| {
+                    std::thread::yield_now();
+                    std::thread::park_timeout(std::time::Duration::from_millis(10));
+                    None
+                })
+            })
             .expect("the store opens");
         let (show, mut inbox) = Show::channel();
         let keeper = runtime::spawn(async move {
@@ -133,10 +169,18 @@ impl Stage {
             assets: Assets::open(&dir.path().join("assets"), |_| b"png".to_vec()).unwrap(),
             profile: ProfileName::Reliability,
         };
-        let addresses = MediaAddresses { hls: media, webrtc: media };
+        let addresses = MediaAddresses {
+            hls: media,
+            webrtc: media,
+        };
         let gate = Arc::new(|asked: &engine::mediamtx::gate::Request| asked.path == "preview");
         let app = AppState::new(Router::new(parts), metrics, addresses, gate).unwrap();
-        Self { dir, app, server, keeper }
+        Self {
+            dir,
+            app,
+            server,
+            keeper,
+        }
     }
 
     pub(super) fn app(&self) -> AppState {
@@ -160,7 +204,10 @@ impl Stage {
     ) -> Back {
         let method: Method = method.parse().unwrap();
         let mut request = axum::http::Request::builder().method(method).uri(path);
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             request = request.header(header::HOST, "localhost:8080");
         }
         for (name, value) in headers {
@@ -170,8 +217,14 @@ impl Stage {
         let response = self.api().oneshot(request).await.unwrap();
         let status = response.status();
         let headers = response.headers().clone();
-        let bytes = axum::body::to_bytes(response.into_body(), 64 << 20).await.unwrap();
-        Back { status, headers, bytes }
+        let bytes = axum::body::to_bytes(response.into_body(), 64 << 20)
+            .await
+            .unwrap();
+        Back {
+            status,
+            headers,
+            bytes,
+        }
     }
 
     pub(super) async fn get(&self, path: &str) -> Back {
@@ -216,9 +269,17 @@ pub(super) fn timeline() -> Value {
 
 fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus)) {
     let running = status.mode != Mode::Idle;
-    let ok = |running: bool| if running { Ok(()) } else { Err(ShowError::NotRunning) };
+    let ok = |running: bool| {
+        if running {
+            Ok(())
+        } else {
+            Err(ShowError::NotRunning)
+        }
+    };
     match request {
-        Request::PreviewStart { timeline, answer, .. } => {
+        Request::PreviewStart {
+            timeline, answer, ..
+        } => {
             status.mode = Mode::Preview;
             status.timeline = Some(ShownTimeline {
                 id: timeline.id.clone().unwrap(),
@@ -243,8 +304,15 @@ fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus))
             show(status);
             let _ = answer.send(was.map(|was| was.id).ok_or(ShowError::NotRunning));
         }
-        Request::GoLive { destinations, answer, .. }
-        | Request::SetDestinations { destinations, answer } => {
+        Request::GoLive {
+            destinations,
+            answer,
+            ..
+        }
+        | Request::SetDestinations {
+            destinations,
+            answer,
+        } => {
             status.mode = Mode::Live;
             status.destinations = destinations
                 .into_iter()
@@ -297,7 +365,11 @@ fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus))
                 tokens: std::collections::BTreeMap::new(),
             };
             let known = cue.as_str() == "o1";
-            let _ = answer.send(if known { Ok(graphic) } else { Err(ShowError::NoOverlay(cue)) });
+            let _ = answer.send(if known {
+                Ok(graphic)
+            } else {
+                Err(ShowError::NoOverlay(cue))
+            });
         }
         Request::KillAll { answer } => {
             *status = ShowStatus::default();
@@ -323,7 +395,11 @@ fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus))
             status.streams.retain(|one| one.id != id);
             show(status);
             let stopped = status.streams.len() < before;
-            let _ = answer.send(if stopped { Ok(()) } else { Err(ShowError::StreamNotRunning(id)) });
+            let _ = answer.send(if stopped {
+                Ok(())
+            } else {
+                Err(ShowError::StreamNotRunning(id))
+            });
         }
         Request::Refresh { answer } => drop(answer.send(Ok(()))),
     }

@@ -49,6 +49,7 @@ pub struct CameraDraft {
 
 /// What is changed of a camera; what is absent stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"address": "192.168.1.21", "audio": "silence"}))]
 pub struct CameraPatch {
     /// What people call it, 1 to 100 characters.
     pub name: Option<String>,

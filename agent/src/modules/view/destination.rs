@@ -37,6 +37,7 @@ pub struct DestinationDraft {
 
 /// What is changed of a destination; what is absent stays as it is. It has no `Debug`.
 #[derive(Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Main channel", "max_kbps": 4500}))]
 pub struct DestinationPatch {
     /// What people call it, 1 to 100 characters.
     pub name: Option<String>,

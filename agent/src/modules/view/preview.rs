@@ -1,8 +1,6 @@
 //! The preview and going live, as they are asked for and answered.
 
-use crate::show::{
-    DestinationStatus, EncoderStatus, InputStatus, Mode, Position, ProgramStatus,
-};
+use crate::show::{DestinationStatus, EncoderStatus, InputStatus, Mode, Position, ProgramStatus};
 use model::{DestinationId, ProfileName, TimelineId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

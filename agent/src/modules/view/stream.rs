@@ -27,6 +27,7 @@ pub struct StreamDraft {
 
 /// What is changed of a stream; what is absent stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"destination_id": "3"}))]
 pub struct StreamPatch {
     /// What people call it, 1 to 100 characters.
     pub name: Option<String>,
