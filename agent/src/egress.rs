@@ -24,6 +24,8 @@ const CALM: Duration = Duration::from_secs(1);
 const DIAL: Duration = Duration::from_secs(3);
 /// Bytes that RTMP needs to shake hands and be let in: they do not count as sent.
 const HANDSHAKE: u64 = 8 * 1024;
+/// How long a destination waits for an encoder that is just being started.
+const SOURCE: Duration = Duration::from_secs(8);
 /// The bit rate is taken over this long.
 const WINDOW_NS: u64 = 3_000_000_000;
 
@@ -131,6 +133,10 @@ struct Driver {
 impl Driver {
     async fn run(mut self, stop: CancellationToken) {
         let mut snapshots = self.server.snapshots();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = self.source() => {}
+        }
         self.feed(EgressEvent::Start).await;
         loop {
             let eager = matches!(self.state, EgressState::Connecting { .. });
@@ -164,6 +170,24 @@ impl Driver {
         self.publish();
     }
 
+    /// Waits until there is something to send: a pull that comes too early is tried again only after
+    /// five seconds. A source that stays away is found out by the attempt itself.
+    async fn source(&self) {
+        let there = async {
+            while !self
+                .server
+                .refresh()
+                .await
+                .path(&self.from)
+                .is_some_and(|path| path.available)
+            {
+                sleep(EAGER).await;
+            }
+        };
+        // Too late is an attempt like any other.
+        let _there = timeout(SOURCE, there).await;
+    }
+
     /// What a snapshot says about the running attempt.
     fn look(&mut self, snapshot: &Arc<Snapshot>) -> Option<EgressEvent> {
         let attached = self.attached?;
@@ -173,7 +197,13 @@ impl Driver {
         let forwarding = snapshot.path(&self.path)?.forwarding.as_ref()?;
         self.count.take(snapshot, forwarding.outbound_bytes);
         if let Some(text) = &forwarding.error {
-            return Some(EgressEvent::Lost(classify(text)));
+            let early = matches!(self.state, EgressState::Connecting { .. })
+                && forwarding.outbound_bytes <= HANDSHAKE;
+            return Some(EgressEvent::Lost(match classify(text) {
+                // Servers hang up on a key that they do not know, most of them without a word.
+                Cause::Closed if early => Cause::Rejected,
+                cause => cause,
+            }));
         }
         let media = forwarding.outbound_bytes.saturating_sub(HANDSHAKE);
         Some(EgressEvent::Bytes(media))

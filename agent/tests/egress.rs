@@ -202,13 +202,33 @@ async fn a_key_that_is_not_taken_is_named_and_not_shown() {
     let closed = Egress::start(&rig.server, name("out/b"), PathName::program(), closed);
     for egress in [&wrong, &closed] {
         let status = until(egress, "refused", |now| now.retries >= 1).await;
-        println!("{status:?}");
+        assert_eq!(status.state.cause(), Some(Cause::Rejected), "{status:?}");
         assert!(!rig.server.log().join("\n").contains("wrong-word"));
         assert!(!format!("{status:?}").contains("wrong-word"));
     }
     wrong.stop().await;
     closed.stop().await;
-    println!("{}", rig.server.log().join("\n"));
+    rig.end().await;
+    sink.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_waits_for_an_encoder_that_is_being_started() {
+    let rig = Rig::start(&["program"]).await;
+    let program = PathName::program();
+    rig.server
+        .put(&program, PathSpec::published())
+        .await
+        .unwrap();
+    let sink = platform(&["key"], Ports::free().unwrap()).await;
+    let egress = start(&rig, "a", sink.ports.rtmp, "key");
+    let began = Instant::now();
+    rig.until("looked at", |now| now.number > 3).await;
+    let _encoder = rig.publish(&rig.server.rtsp_url(&program), &[]).await;
+    let status = until(&egress, "active", active).await;
+    println!("active {:?} after the start", began.elapsed());
+    assert_eq!(status.retries, 0);
+    egress.stop().await;
     rig.end().await;
     sink.end().await;
 }
