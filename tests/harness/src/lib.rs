@@ -1,1 +1,45 @@
-//! placeholder
+//! Real cameras, sinks and judges for tests and for the demo.
+//!
+//! Owns processes that stand in for the world outside: simulated cameras (a pre-encoded clip with a
+//! barcode and a beep), RTMP servers, a browser's view of a path, the agent as a child, and the
+//! judge that decodes a recorded program and says what was lost, repeated or late. Everything runs on
+//! free loopback ports and dies with the value that owns it. Never looks inside the agent: it knows
+//! the REST API, media URLs and process ids, as a user would.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up its world fails; its processes and clocks are its own"
+)]
+
+mod agent;
+mod camera;
+mod child;
+mod clip;
+mod code;
+mod fault;
+mod gate;
+mod http;
+mod judge;
+mod nginx;
+mod picture;
+mod place;
+mod server;
+mod show;
+mod tap;
+
+pub use agent::{Agent, AgentOptions};
+pub use camera::{Camera, CameraOptions, Via};
+pub use child::{Child, processes_below, ps_of_everything, until};
+pub use clip::{Clip, Rate, Sound};
+pub use code::{Code, read_code};
+pub use fault::{Fault, FaultServer, Proxy};
+pub use http::{Http, Reply};
+pub use judge::{Cut, Judged, Region, RegionReading, Window, judge, judge_in, percentile, record};
+pub use nginx::Nginx;
+pub use picture::FLASH;
+pub use place::{build_folder, free_port, root, tmp};
+pub use server::{MediaServer, ServerOptions};
+pub use show::{camera_body, cue, overlay, timeline};
+pub use tap::{Sighting, Tap};

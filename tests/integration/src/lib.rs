@@ -1,1 +1,28 @@
-//! placeholder
+//! One file a promise to the user, under `tests/`: the agent as a process, real cameras, sinks and a
+//! browser. Owns what several promises share: the three cameras, and which form of a test runs.
+
+use harness::{Agent, Camera};
+
+/// Whether the long form is asked for (`make …-long`).
+#[must_use]
+pub fn long() -> bool {
+    std::env::var_os("VISTTER_LONG").is_some()
+}
+
+/// Three cameras that are added to the agent as `1`, `2` and `3`.
+#[must_use]
+pub fn three_cameras(agent: &Agent) -> Vec<Camera> {
+    (1..=3u8)
+        .map(|number| {
+            let camera = Camera::start(number);
+            agent.add_camera(&number.to_string(), &camera);
+            camera
+        })
+        .collect()
+}
+
+/// The first lines of every promise: what is measured and what came out.
+pub fn report(what: &str, figure: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "    {what}: {figure}");
+}

@@ -1,5 +1,10 @@
 //! Holds this workspace against its rules.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its subject fails"
+)]
+
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::path::{Path, PathBuf};
 use tidy::{ALLOWED, BANS, Edge, ban_faults, layer_faults, licence_faults, shape_faults};

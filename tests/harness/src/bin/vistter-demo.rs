@@ -1,0 +1,3 @@
+//! Starts the demo; see `harness::demo`.
+
+fn main() {}

@@ -1,0 +1,155 @@
+//! A MediaMTX of our own: the place that cameras publish to, or an RTMP sink.
+
+use crate::child::{Child, until};
+use crate::http::Http;
+use crate::place::{build_folder, free_port};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How the server differs from one that takes everything from everyone.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// Only these paths (`app/key`) may be published to; empty means all.
+    pub only: Vec<String>,
+    /// Fixed RTMP port, for a server that comes back where it was.
+    pub rtmp_port: Option<u16>,
+}
+
+/// A running MediaMTX on free loopback ports.
+#[derive(Debug)]
+pub struct MediaServer {
+    /// RTSP over TCP.
+    pub rtsp_port: u16,
+    /// RTMP.
+    pub rtmp_port: u16,
+    api: Http,
+    child: Child,
+    _folder: TempDir,
+}
+
+impl MediaServer {
+    /// Starts one that takes everything.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(&ServerOptions::default())
+    }
+
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not come up in 10 s.
+    #[must_use]
+    pub fn with(options: &ServerOptions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (rtsp_port, api_port) = (free_port(), free_port());
+        let rtmp_port = options.rtmp_port.unwrap_or_else(free_port);
+        let here = |port: u16| format!("127.0.0.1:{port}");
+        let mut paths = serde_json::Map::new();
+        for path in &options.only {
+            paths.insert(path.clone(), json!({}));
+        }
+        if options.only.is_empty() {
+            paths.insert("all_others".to_owned(), json!({}));
+        }
+        let all = ["publish", "read", "api"].map(|action| json!({ "action": action }));
+        // Every JSON document is a YAML document too.
+        let config = json!({
+            "logLevel": "info", "writeQueueSize": 1024,
+            "api": true, "apiAddress": here(api_port),
+            "rtsp": true, "rtspAddress": here(rtsp_port), "rtspTransports": ["tcp"],
+            "rtmp": true, "rtmpAddress": here(rtmp_port),
+            "hls": false, "webrtc": false, "srt": false, "moq": false,
+            "authInternalUsers": [{ "user": "any", "permissions": all }], "paths": paths,
+        });
+        let file = folder.path().join("mediamtx.yml");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let mut child = Child::start(
+            &build_folder().join("mediamtx"),
+            &[file.to_string_lossy().into_owned()],
+            &folder.path().join("log"),
+        );
+        let api = Http::new(api_port);
+        let up = until(Duration::from_secs(10), || {
+            !child.is_running() || api.try_call("GET", "/v3/paths/list", None).is_some()
+        });
+        assert!(
+            up && child.is_running(),
+            "MediaMTX does not come up: {}",
+            child.log()
+        );
+        Self {
+            rtsp_port,
+            rtmp_port,
+            api,
+            child,
+            _folder: folder,
+        }
+    }
+
+    /// The RTSP address of a path.
+    #[must_use]
+    pub fn rtsp(&self, path: &str) -> String {
+        format!("rtsp://127.0.0.1:{}/{path}", self.rtsp_port)
+    }
+
+    /// The RTMP address of a path.
+    #[must_use]
+    pub fn rtmp(&self, path: &str) -> String {
+        format!("rtmp://127.0.0.1:{}/{path}", self.rtmp_port)
+    }
+
+    /// What the server knows of a path; null where there is none.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Value {
+        let list = self.api.get("/v3/paths/list?itemsPerPage=1000").ok();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        items
+            .into_iter()
+            .find(|item| item["name"] == name)
+            .unwrap_or(Value::Null)
+    }
+
+    /// Bytes received on a path.
+    #[must_use]
+    pub fn bytes(&self, name: &str) -> u64 {
+        let path = self.path(name);
+        ["inboundBytes", "bytesReceived"]
+            .iter()
+            .find_map(|field| path[*field].as_u64())
+            .unwrap_or(0)
+    }
+
+    /// Waits until somebody publishes on a path.
+    #[must_use]
+    pub fn wait_ready(&self, name: &str, limit: Duration) -> bool {
+        until(limit, || {
+            let path = self.path(name);
+            path["ready"] == true || path["online"] == true
+        })
+    }
+
+    /// Ids of the RTMP connections that publish, with their paths.
+    #[must_use]
+    pub fn rtmp_publishers(&self) -> Vec<(String, String)> {
+        let list = self.api.get("/v3/rtmpconns/list?itemsPerPage=1000").ok();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        items
+            .iter()
+            .filter(|item| item["state"] == "publish")
+            .map(|item| (text(&item["id"]), text(&item["path"])))
+            .collect()
+    }
+
+    /// What it has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.child.log()
+    }
+
+    /// Sends it a signal by name.
+    pub fn signal(&self, name: &str) {
+        self.child.signal(name);
+    }
+}
