@@ -15,8 +15,13 @@ pub struct WriterSpec {
     pub rate: FrameRate,
 }
 
+/// Main flag: there are no sync points after the first.
+const FLAG_PIPE: u64 = 2;
+
 const VIDEO: u64 = 0;
 const AUDIO: u64 = 1;
+/// The stream is a pipe: sync points may be missing, however large the frames are.
+const PIPE: u64 = 2;
 /// Low bits of a time that may stand alone; the writer always writes times in full.
 const SHIFT: u32 = 7;
 
@@ -105,7 +110,8 @@ fn packet(out: &mut Vec<u8>, code: u64, body: &[u8]) {
 
 fn main_header(spec: WriterSpec) -> Vec<u8> {
     let mut h = Vec::new();
-    put_v(&mut h, 3); // version
+    put_v(&mut h, 4); // version: the first that has flags
+    put_v(&mut h, 1); // minor version
     put_v(&mut h, 2); // streams
     put_v(&mut h, 65_536); // max_distance; larger frames carry a checksum
     put_v(&mut h, 2); // time bases
@@ -123,6 +129,8 @@ fn main_header(spec: WriterSpec) -> Vec<u8> {
     put_v(&mut h, 0); // reserved
     put_v(&mut h, 255); // count
     put_v(&mut h, 0); // elided headers
+    put_v(&mut h, FLAG_PIPE);
+    put_v(&mut h, PIPE);
     h
 }
 

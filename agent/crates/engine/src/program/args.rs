@@ -128,7 +128,7 @@ pub(super) fn encoder(spec: &EncoderSpec, size: Size, rate: FrameRate) -> Vec<St
         .map(|output| {
             let audio = codecs.iter().position(|c| *c == output.audio).unwrap_or(0);
             format!(
-                "[select='v,a:{audio}':f=rtsp:rtsp_transport=tcp:max_delay=0:\
+                "[select=\\'v,a:{audio}\\':f=rtsp:rtsp_transport=tcp:max_delay=0:\
                  max_interleave_delta=1:use_fifo=1:\
                  fifo_options=queue_size=240\\\\:drop_pkts_on_overflow=1]{}",
                 escape(&output.url)
