@@ -62,6 +62,10 @@ pub struct SourceTiming {
     jitter: i64,
     /// How long after a frame's least delay the sound that belongs to it is there to be rendered.
     sound_lag: i64,
+    /// What `jitter` and `sound_lag` were up to one second ago, and one to two seconds ago. Growth
+    /// counts only once it has lasted so long: when the PTS step, both are wrong for a while.
+    calm: [(i64, i64); 2],
+    calm_since: i64,
     anchors: u32,
 }
 
@@ -108,6 +112,8 @@ impl SourceTiming {
             place: None,
             jitter: 0,
             sound_lag: 0,
+            calm: [(0, 0); 2],
+            calm_since: 0,
             anchors: 0,
         }
     }
@@ -137,6 +143,7 @@ impl SourceTiming {
             State::Empty => {
                 self.state = sound_only(arrived_ns);
                 self.sound_lag = self.half + MARGIN;
+                self.calm = [(0, self.sound_lag); 2];
                 self.settle(delay, pts_ns, arrived_ns);
             }
             State::SoundOnly { since, last } => {
@@ -193,7 +200,9 @@ impl SourceTiming {
             .interval()
             .unwrap_or(program)
             .min(LONGEST_FRAME);
-        frame.max(self.jitter + MARGIN).max(self.sound_lag)
+        let (jitter, sound_lag) = self.calm[1];
+        let jitter = jitter.min(self.jitter) + MARGIN;
+        frame.max(jitter).max(sound_lag.min(self.sound_lag))
     }
 
     /// How often the offset jumped by more than 40 ms after the source had settled: PTS that stepped,
@@ -266,6 +275,10 @@ impl SourceTiming {
         if let Some(most) = self.frames.most() {
             self.jitter = most - self.frames.least().unwrap_or(most);
         }
+        if arrived - self.calm_since >= SETTLING {
+            self.calm = [(self.jitter, self.sound_lag), self.calm[0]];
+            self.calm_since = arrived;
+        }
         let limit = least + self.buffer().max(STEP);
         if let Some(now) = self.plateau.note(delay, arrived, limit) {
             self.anchor(now, pts, arrived);
@@ -281,6 +294,8 @@ impl SourceTiming {
         self.frames.clear();
         self.sounds.clear();
         self.frames.note(least, arrived);
+        (self.jitter, self.sound_lag) = self.calm[1];
+        self.calm[0] = self.calm[1];
         self.put(pts);
         self.anchors = self.anchors.saturating_add(1);
         self.state = match self.state {
