@@ -9,9 +9,9 @@ use engine::mediamtx::{PathName, PathSpec, Ports};
 use engine::process::{Launch, Process};
 use model::Secret;
 use rig::{LONG, Rig, name};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stream::{Cause, EgressState, Ingest, IngestProtocol};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use vistter_agent::egress::{Egress, Status};
 
 fn ingest(port: u16, key: &str) -> Ingest {

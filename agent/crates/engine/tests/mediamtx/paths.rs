@@ -105,7 +105,7 @@ async fn what_is_wanted_while_the_server_is_away_is_there_when_it_comes() {
     let Health::Down { reason } = down else {
         unreachable!("it was waited for")
     };
-    let want = format!("port {} (HLS) is in use by another program", ports.hls);
+    let want = format!("port {} (HLS) is in use by another program", rig.ports.hls);
     assert_eq!(&*reason, want);
     let program = name("program");
     let told = rig.server.put(&program, PathSpec::published()).await;
