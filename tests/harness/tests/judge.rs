@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "tests"
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
 use harness::{

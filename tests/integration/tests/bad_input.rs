@@ -3,7 +3,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot set up its world fails"
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
 use harness::{

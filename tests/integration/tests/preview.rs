@@ -3,7 +3,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot set up its world fails"
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
 use harness::{Agent, cue, root, timeline};
@@ -12,7 +14,6 @@ use std::process::Command;
 
 fn browser(agent: &Agent, what: &str) -> serde_json::Value {
     let script = root().join("tests/browser/preview.js");
-    #[expect(clippy::disallowed_methods, reason = "the test's own browser")]
     let end = Command::new("node")
         .arg(script)
         .args([what, agent.api().base()])

@@ -55,7 +55,7 @@ pub fn record(url: &str, seconds: f64, into: &Path) {
         command.args(["-rtsp_transport", "tcp"]);
     }
     let end = command
-        .args(["-analyzeduration", "1000000", "-i", url])
+        .args(["-analyzeduration", "5000000", "-i", url])
         .args(["-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", "-copyts"])
         .args([
             "-max_interleave_delta",
