@@ -103,9 +103,7 @@ fn program(parts: &Parts, session: &Session) -> ProgramStatus {
         repeated: stats.late_repeats,
         dropped: encoder.map_or(0, |encoder| encoder.queue_drops),
         fps: encoder.map_or(0.0, |encoder| f64::from(encoder.fps)),
-        kbps: encoder.map_or(0, |encoder| {
-            u32::try_from(encoder.bits_per_second / 1000).unwrap_or(u32::MAX)
-        }),
+        kbps: session.kbps(),
         encoder_restarts: encoder.map_or(0, |encoder| u64::from(encoder.restarts)),
         encoder_pid: encoder.map(|encoder| encoder.pid).filter(|pid| *pid != 0),
     }

@@ -78,6 +78,32 @@ pub(super) struct Session {
     orders: Orders,
     ffmpeg: PathBuf,
     wanted: Vec<Need>,
+    meter: Meter,
+}
+
+/// The program's bit rate, from what the media server received of it.
+#[derive(Debug, Default)]
+struct Meter {
+    /// When the last count was made, and the count.
+    last: Option<(u64, u64)>,
+    kbps: u32,
+}
+
+impl Meter {
+    /// Takes the count of a snapshot; those of one moment count once.
+    fn take(&mut self, at_ns: u64, bytes: u64) {
+        let Some((since, before)) = self.last else {
+            self.last = Some((at_ns, bytes));
+            return;
+        };
+        let ms = at_ns.saturating_sub(since) / 1_000_000;
+        if ms >= 900 {
+            // A new publisher counts from 0.
+            let kbps = bytes.saturating_sub(before).saturating_mul(8) / ms;
+            self.kbps = u32::try_from(kbps).unwrap_or(u32::MAX);
+            self.last = Some((at_ns, bytes));
+        }
+    }
 }
 
 impl Session {
@@ -188,6 +214,7 @@ impl Session {
             orders,
             ffmpeg,
             wanted,
+            meter: Meter::default(),
         };
         session.keep_graphics().await;
         Ok(session)
@@ -218,6 +245,16 @@ impl Session {
     pub(super) async fn keep(&mut self, parts: &Parts) {
         self.keep_inputs(parts).await;
         self.keep_graphics().await;
+        let snapshots = parts.media.snapshots();
+        let snapshot = snapshots.borrow();
+        if let Some(path) = snapshot.path(&PathName::program()) {
+            self.meter.take(snapshot.at_ns, path.inbound_bytes);
+        }
+    }
+
+    /// The program's bit rate over the last second or so.
+    pub(super) const fn kbps(&self) -> u32 {
+        self.meter.kbps
     }
 
     async fn keep_graphics(&mut self) {
