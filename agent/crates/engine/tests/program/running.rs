@@ -35,7 +35,9 @@ fn cuts_between_a_still_and_a_camera_leave_the_timestamps_continuous() {
     let program =
         Program::start(&rig.launcher, rig.spec(), inlets, Box::new(desk.clone())).unwrap();
     until("the camera delivers", || input.stats().frames_in > 30);
-    until("the encoder runs", || program.stats().encoders[0].frames > 30);
+    until("the encoder runs", || {
+        program.stats().encoders[0].frames > 30
+    });
     let pid = program.stats().encoders[0].pid;
     let cutter = std::thread::spawn({
         let desk = desk.clone();
@@ -48,15 +50,28 @@ fn cuts_between_a_still_and_a_camera_leave_the_timestamps_continuous() {
     });
     let url = rig.rtmp("program");
     let args = [
-        "-v", "error", "-read_intervals", "%+#240", "-show_entries",
-        "packet=codec_type,pts_time", "-of", "csv=p=0", &url,
+        "-v",
+        "error",
+        "-read_intervals",
+        "%+#240",
+        "-show_entries",
+        "packet=codec_type,pts_time",
+        "-of",
+        "csv=p=0",
+        &url,
     ];
     let packets = rig.run("ffprobe", &args);
     cutter.join().unwrap();
     for (kind, step) in [("video", 1.0 / 30.0), ("audio", 1024.0 / 48000.0)] {
         let times: Vec<f64> = packets
             .lines()
-            .filter_map(|l| l.strip_prefix(kind)?.strip_prefix(',')?.trim_matches(',').parse().ok())
+            .filter_map(|l| {
+                l.strip_prefix(kind)?
+                    .strip_prefix(',')?
+                    .trim_matches(',')
+                    .parse()
+                    .ok()
+            })
             .collect();
         assert!(times.len() > 60, "{kind}: {}", times.len());
         for pair in times.windows(2) {
@@ -65,7 +80,10 @@ fn cuts_between_a_still_and_a_camera_leave_the_timestamps_continuous() {
         }
     }
     let stats = program.stats();
-    assert_eq!((stats.encoders[0].pid, stats.encoders[0].restarts), (pid, 0));
+    assert_eq!(
+        (stats.encoders[0].pid, stats.encoders[0].restarts),
+        (pid, 0)
+    );
     assert_eq!(desk.state(), Some(InputState::Fresh));
     println!("{stats:#?}\n{:#?}", input.stats());
 }
