@@ -13,6 +13,10 @@ use integration::{long, report, three_cameras};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
+/// When the mark comes on, and the program frame that this is.
+const MARK_S: f64 = 10.0;
+const MARK_FRAME: u64 = 300;
+
 #[test]
 fn every_text_change_is_seen_and_no_process_is_started_again() {
     let agent = Agent::start();
@@ -22,7 +26,15 @@ fn every_text_change_is_seen_and_no_process_is_started_again() {
         "color": "#FFFFFF", "background": "#000000",
     });
     let cues = vec![cue("a", "1", 0.0, 3600.0, 0.0)];
-    let graphics = vec![overlay("score", 0.0, 3600.0, params)];
+    // Comes on at program frame 300, which tells the number of every recorded frame.
+    let mark = json!({
+        "type": "text", "text": "MMMM", "x": 0.55, "y": 0.75, "font_size": 120,
+        "color": "#FFFFFF", "background": "#FFFFFF",
+    });
+    let graphics = vec![
+        overlay("score", 0.0, 3600.0, params),
+        overlay("mark", MARK_S, 3000.0, mark),
+    ];
     agent.preview(&timeline("overlays", 3600.0, cues, graphics));
     let tap = Tap::on(&agent.rtsp("program"));
     assert!(
@@ -35,51 +47,58 @@ fn every_text_change_is_seen_and_no_process_is_started_again() {
     let file = folder.path().join("program.nut");
     let url = agent.rtsp("program");
     let seconds = f64::from(changes) * 0.25 + 6.0;
-    let mut accepted = Vec::new();
+    let mut answers = Vec::new();
+    let mut planned = Vec::new();
     std::thread::scope(|scope| {
         let recorder = scope.spawn(|| record(&url, seconds, &file));
         std::thread::sleep(Duration::from_secs(3));
         for number in 0..changes {
-            // Full blocks against narrow letters: every change is a large one.
-            let text = if number % 2 == 0 {
-                "██████"
-            } else {
-                "......"
-            };
+            // A full bar against dots: every change is a large one.
+            let text = if number % 2 == 0 { "MMMMMM" } else { "......" };
             let began = Instant::now();
-            let _ = agent
+            let change = agent
                 .api()
-                .put("/api/overlays/score", json!({ "text": text }))
-                .ok();
-            accepted.push(began.elapsed().as_secs_f64() * 1000.0);
+                .put("/api/overlays/score", json!({ "text": text }));
+            let _ = change.ok();
+            answers.push(began.elapsed().as_secs_f64() * 1000.0);
+            // The last frame whose time had come when the change was accepted.
+            planned.push(agent.status()["metrics"]["frames"].as_u64().unwrap() - 1);
             std::thread::sleep(Duration::from_millis(250).saturating_sub(began.elapsed()));
         }
         recorder.join().unwrap();
     });
-    let region = Region {
-        x: 0.06,
-        y: 0.77,
-        width: 0.1,
-        height: 0.08,
+    let region = |x| Region {
+        x,
+        y: 0.78,
+        width: 0.08,
+        height: 0.1,
     };
-    let seen = judge_in(&file, None, &[region]);
-    let levels: Vec<bool> = seen
+    let seen = judge_in(&file, None, &[region(0.1), region(0.6)]);
+    let marked = seen
         .frames
         .iter()
-        .map(|frame| frame.regions[0].mean > 100.0)
+        .position(|frame| frame.regions[1].mean > 180.0);
+    let first = u64::try_from(marked.unwrap()).unwrap();
+    assert!(first > 0, "the recording began after the mark");
+    let lit: Vec<bool> = seen
+        .frames
+        .iter()
+        .map(|frame| frame.regions[0].mean > 60.0)
         .collect();
-    let changed: Vec<usize> = (1..levels.len())
-        .filter(|at| levels[*at] != levels[*at - 1])
+    let changed: Vec<u64> = (1..lit.len())
+        .filter(|at| lit[*at] != lit[*at - 1])
+        .map(|at| MARK_FRAME + u64::try_from(at).unwrap() - first)
         .collect();
-    let gaps: Vec<usize> = changed.windows(2).map(|pair| pair[1] - pair[0]).collect();
     report("changes seen", changed.len());
-    report(
-        "answer to a change, ms p95",
-        format!("{:.1}", harness::percentile(&accepted, 0.95)),
-    );
-    report("frames between changes", format!("{gaps:?}"));
+    let answer = harness::percentile(&answers, 0.95);
+    report("answer to a change, ms p95", format!("{answer:.1}"));
     assert_eq!(agent.children(), before, "a process was started again");
     assert_eq!(changed.len(), usize::try_from(changes).unwrap());
-    // Asked every 250 ms = 7.5 frames: two frames late at most means 5 to 10 frames apart.
-    assert!(gaps.iter().all(|gap| (5..=10).contains(gap)), "{gaps:?}");
+    let late: Vec<i64> = changed
+        .iter()
+        .zip(&planned)
+        .map(|(seen, planned)| seen.cast_signed() - planned.cast_signed())
+        .collect();
+    report("frames from accepted to seen", format!("{late:?}"));
+    assert!(late.iter().all(|frames| *frames <= 2), "{late:?}");
 }
