@@ -207,7 +207,7 @@ impl Decoder {
             _ => said,
         };
         let clean = exit.is_some_and(|e| e.is_success()) && cause == Cause::Unknown;
-        if !(clean && !self.live) {
+        if self.live || !clean {
             self.shared.ended(cause, process.lines());
         }
         if clean || (cause == Cause::Unknown && !self.live && read.is_ok()) {

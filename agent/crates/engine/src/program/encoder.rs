@@ -134,7 +134,7 @@ struct Shared {
 pub(super) struct Encoder {
     pub(super) id: EncoderId,
     shared: Arc<Shared>,
-    stall: Duration,
+    spec: EncoderSpec,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -159,14 +159,13 @@ impl Encoder {
             progress_ns: AtomicU64::new(0),
             ending: Mutex::default(),
         });
-        let stall = spec.stall;
         let keeper = Keeper {
             launcher: launcher.clone(),
             launch: (
                 program.ffmpeg.clone(),
                 args::encoder(&spec, program.size, program.rate),
             ),
-            stall,
+            stall: spec.stall,
             shared: shared.clone(),
             line,
         };
@@ -189,7 +188,7 @@ impl Encoder {
         Ok(Self {
             id,
             shared,
-            stall,
+            spec,
             threads: vec![writer, keeper],
         })
     }
@@ -216,7 +215,7 @@ impl Encoder {
             pid,
             running: pid != 0
                 && shared.frames.load(Ordering::Relaxed) > 0
-                && Duration::from_nanos(still) < self.stall,
+                && Duration::from_nanos(still) < self.spec.stall,
             restarts: shared.restarts.load(Ordering::Relaxed),
             queue_drops: shared.feed.drops.load(Ordering::Relaxed),
             frames: shared.frames.load(Ordering::Relaxed),

@@ -24,7 +24,7 @@ pub(crate) fn size() -> Size {
 pub(crate) struct Rig {
     pub(crate) launcher: Launcher,
     pub(crate) dir: tempfile::TempDir,
-    pub(crate) server: Process,
+    _server: Process,
     rtsp: u16,
     rtmp: u16,
 }
@@ -57,7 +57,7 @@ impl Rig {
         let rig = Self {
             launcher,
             dir,
-            server,
+            _server: server,
             rtsp,
             rtmp,
         };
