@@ -8,7 +8,9 @@ const [what, base] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio=false"],
+  args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+  // Without it no sound is played out, and what is not played out is not measured.
+  ignoreDefaultArgs: ["--mute-audio"],
 });
 
 /** In the page: plays `/whep/program_rtc/whep` for six seconds. */
@@ -33,7 +35,6 @@ async function whep() {
   await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
   const video = document.createElement("video");
   video.srcObject = stream;
-  video.muted = true;
   document.body.append(video);
   await video.play();
   await new Promise((done) => setTimeout(done, 6000));
