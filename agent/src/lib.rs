@@ -7,6 +7,7 @@ pub mod assets;
 pub mod config;
 pub mod local_api;
 pub mod modules;
+pub mod outage;
 pub mod show;
 pub mod telemetry;
 pub mod time;

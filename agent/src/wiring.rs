@@ -56,7 +56,7 @@ pub async fn run(config: Config) -> Result<()> {
     let credentials =
         Credentials::fresh().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     let gate_url = format!("http://{address}/internal/media-gate");
-    let (choice, mediamtx) = media_choice(&config, &launcher, gate_url);
+    let choice = media_choice(&config, &launcher, gate_url);
     let media = MediaMtx::start(
         &supervisor,
         &launcher,
@@ -69,7 +69,6 @@ pub async fn run(config: Config) -> Result<()> {
     let parts = ShowParts {
         launcher: launcher.clone(),
         ffmpeg: find(&launcher, ToolName::Ffmpeg, config.ffmpeg.path.as_deref()),
-        mediamtx,
         media: media.clone(),
         studio,
         assets: assets.clone(),
@@ -135,31 +134,20 @@ fn find(launcher: &Launcher, tool: ToolName, path: Option<&Path>) -> Result<Path
     }
 }
 
-fn media_choice(
-    config: &Config,
-    launcher: &Launcher,
-    gate: String,
-) -> (Choice, Result<(), String>) {
+fn media_choice(config: &Config, launcher: &Launcher, gate: String) -> Choice {
     let of = &config.mediamtx;
-    let given = Choice::External(Addresses::from(ports(of)));
+    let ports = ports(of);
     if of.mode == MediamtxMode::External {
-        return (given, Ok(()));
+        return Choice::External(Addresses::from(ports));
     }
     match find(launcher, ToolName::Mediamtx, of.path.as_deref()) {
-        Ok(binary) => {
-            let directory = config.data_dir.join("mediamtx");
-            let ports = ports(of);
-            (
-                Choice::Managed(Managed {
-                    binary,
-                    directory,
-                    ports,
-                    gate,
-                }),
-                Ok(()),
-            )
-        }
-        Err(error) => (given, Err(error)),
+        Ok(binary) => Choice::Managed(Managed {
+            binary,
+            directory: config.data_dir.join("mediamtx"),
+            ports,
+            gate,
+        }),
+        Err(reason) => Choice::Missing { ports, reason },
     }
 }
 

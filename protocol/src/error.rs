@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 
 macro_rules! codes {
     ($( $variant:ident = $text:literal, $retryable:literal, $remediation:literal; )*) => {
@@ -109,6 +110,11 @@ pub trait HasCode: std::error::Error {
         None
     }
 
+    /// What to do next, where more can be said than the code says.
+    fn remediation(&self) -> Cow<'static, str> {
+        Cow::Borrowed(self.code().remediation())
+    }
+
     /// The refusal that is sent to whoever asked.
     fn problem(&self) -> Problem {
         let code = self.code();
@@ -117,7 +123,7 @@ pub trait HasCode: std::error::Error {
             message: self.to_string(),
             field: self.field(),
             retryable: code.retryable(),
-            remediation: code.remediation(),
+            remediation: self.remediation(),
             details: self.details(),
         }
     }
@@ -136,7 +142,7 @@ pub struct Problem {
     /// Whether the same request may succeed later.
     pub retryable: bool,
     /// What to do next.
-    pub remediation: &'static str,
+    pub remediation: Cow<'static, str>,
     /// More for a machine to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use protocol::{Code, HasCode, Problem};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -37,7 +38,7 @@ struct ErrorView {
     /// Whether the same request may succeed later.
     retryable: bool,
     /// What to do next.
-    remediation: &'static str,
+    remediation: Cow<'static, str>,
     /// More for a machine to read, such as a list of places.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]

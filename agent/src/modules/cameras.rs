@@ -9,6 +9,7 @@ use super::view::{
     CameraDraft, CameraPatch, CameraState, CameraTestView, CameraView, Done, MASK, TakeRequest,
 };
 use super::{Parts, streams, timelines};
+use crate::outage::Outage;
 use crate::show::{ShowStatus, Take, TakeTransition};
 use engine::mediamtx::ProbeError;
 use model::{Camera, CameraId, CameraProtocol, Secret};
@@ -390,9 +391,11 @@ async fn test(parts: &Parts, camera: &Camera, password: &Secret) -> Result<Reply
         }
         ProbeError::Address(_) => (Code::CameraUnsupported, false, None),
         ProbeError::ServerDown => {
-            return Err(refuse(&Fault::MediaServer(
-                "it is being started".to_owned(),
-            )));
+            let outage = parts
+                .media
+                .outage()
+                .unwrap_or_else(|| Outage::unanswered(&error));
+            return Err(refuse(&Fault::MediaServer(outage)));
         }
     };
     let remediation = match &error {

@@ -1,9 +1,11 @@
 //! Why a module refuses: the reasons that several of them share, and how any becomes a `Problem`.
 
 use crate::assets::AssetError;
+use crate::outage::Outage;
 use model::{CameraId, DestinationId, IdError, StreamId, TimelineId};
 use protocol::{Code, HasCode, Problem};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A reason to refuse that is about what is kept.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +44,8 @@ pub(super) enum Fault {
     TimelineNotRunning(TimelineId),
     #[error("stream {0} is running")]
     StreamRunning(StreamId),
-    #[error("the media server does not answer: {0}")]
-    MediaServer(String),
+    #[error(transparent)]
+    MediaServer(#[from] Outage),
     #[error(transparent)]
     Asset(#[from] AssetError),
     #[error("the overlay cannot be changed like this: {message}")]
@@ -79,7 +81,7 @@ impl HasCode for Fault {
             Self::TimelineRunning(_) => Code::TimelineAlreadyRunning,
             Self::TimelineNotRunning(_) => Code::TimelineNotRunning,
             Self::StreamRunning(_) => Code::StreamAlreadyRunning,
-            Self::MediaServer(_) => Code::PreviewServerDown,
+            Self::MediaServer(outage) => outage.code(),
             Self::Asset(AssetError::Missing(_) | AssetError::Outside(_)) => Code::AssetMissing,
             Self::Overlay { .. } => Code::OverlayInvalid,
             Self::Seek { .. } => Code::SeekOutOfRange,
@@ -98,6 +100,13 @@ impl HasCode for Fault {
             Self::IdTaken(_) | Self::Id(_) => Some("/id".to_owned()),
             Self::Seek { .. } => Some("/position".to_owned()),
             _ => None,
+        }
+    }
+
+    fn remediation(&self) -> Cow<'static, str> {
+        match self {
+            Self::MediaServer(outage) => outage.remediation(),
+            _ => Cow::Borrowed(self.code().remediation()),
         }
     }
 

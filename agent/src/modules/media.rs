@@ -1,6 +1,7 @@
 //! What the modules need of the media server, apart from the show.
 
 use super::view::ActiveStreamView;
+use crate::outage::Outage;
 use engine::mediamtx::{MediaMtx, Probe, ProbeError, camera_url};
 use futures_util::future::BoxFuture;
 use model::{Camera, Secret};
@@ -11,11 +12,11 @@ const TRY: Duration = Duration::from_secs(10);
 
 /// The media server, as the modules see it.
 pub trait Media: Send + Sync {
-    /// Whether it answered when it was last looked at. Costs nothing.
-    fn healthy(&self) -> bool;
+    /// Why it cannot be used, as it was when it was last looked at; `None` when it can. Costs nothing.
+    fn outage(&self) -> Option<Outage>;
 
     /// The paths it has, or why it does not answer.
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>>;
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, Outage>>;
 
     /// Tries a camera's connection.
     fn probe(&self, camera: &Camera, password: &Secret)
@@ -23,15 +24,14 @@ pub trait Media: Send + Sync {
 }
 
 impl Media for MediaMtx {
-    fn healthy(&self) -> bool {
-        self.health().borrow().is_up()
+    fn outage(&self) -> Option<Outage> {
+        Outage::of(&self.health().borrow())
     }
 
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>> {
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, Outage>> {
         Box::pin(async move {
-            let health = self.health().borrow().clone();
-            if !health.is_up() {
-                return Err("it is being started".to_owned());
+            if let Some(outage) = Media::outage(self) {
+                return Err(outage);
             }
             let snapshot = self.refresh().await;
             let views = snapshot.paths.iter().map(|(name, path)| ActiveStreamView {

@@ -96,8 +96,8 @@ pub(super) async fn run(
         let error = crate::show::ShowError::AlreadyRunning(running.name.clone());
         return Err(refuse(&error));
     }
-    if !parts.media.healthy() {
-        return Err(Fault::MediaServer("it is being started".to_owned()).into());
+    if let Some(outage) = parts.media.outage() {
+        return Err(Fault::MediaServer(outage).into());
     }
     let profile = profile.unwrap_or(parts.profile);
     parts
@@ -234,7 +234,7 @@ pub(super) async fn note_use(parts: &Parts, ids: Vec<DestinationId>) {
 }
 
 fn status(parts: &Parts) -> Reply {
-    let server_healthy = parts.media.healthy();
+    let server_healthy = parts.media.outage().is_none();
     let status = parts.show.status();
     let is_active = status.mode != Mode::Idle;
     Reply::PreviewStatus(Box::new(PreviewStatusView {

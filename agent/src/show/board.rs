@@ -86,7 +86,7 @@ impl Board {
                 standby: self.standby.load(Ordering::Relaxed),
             };
             std::sync::atomic::fence(Ordering::Acquire);
-            if before % 2 == 0 && self.version.load(Ordering::Relaxed) == before {
+            if before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before {
                 return reading;
             }
             std::hint::spin_loop();

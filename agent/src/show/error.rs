@@ -1,8 +1,10 @@
 //! Why the show refuses what it is asked. Owns the mapping to codes; no wording of HTTP here.
 
+use crate::outage::Outage;
 use model::{CameraId, CueId, DestinationId, StreamId};
 use protocol::{Code, HasCode};
 use serde_json::Value;
+use std::borrow::Cow;
 use stream::GoLiveError;
 
 /// A refusal of the running show.
@@ -21,17 +23,14 @@ pub enum ShowError {
     #[error("the show is already live")]
     AlreadyLive,
     /// The media server does not answer.
-    #[error("the media server is not ready: {0}")]
-    MediaServerDown(String),
+    #[error(transparent)]
+    MediaServerDown(#[from] Outage),
     /// No encoder works on this machine.
     #[error("no encoder could be started: {0}")]
     NoEncoder(String),
     /// FFmpeg is missing or unusable.
     #[error("FFmpeg cannot be run: {0}")]
     NoFfmpeg(String),
-    /// MediaMTX is missing or unusable.
-    #[error("MediaMTX cannot be run: {0}")]
-    NoMediamtx(String),
     /// The timeline cannot be run as it is.
     #[error("the timeline cannot be run: {0}")]
     Timeline(String),
@@ -103,10 +102,9 @@ impl HasCode for ShowError {
             Self::AlreadyRunning(_) | Self::AlreadyLive => Code::PreviewActive,
             Self::NotRunning => Code::TimelineNotRunning,
             Self::NotInPreview => Code::NotInPreview,
-            Self::MediaServerDown(_) => Code::PreviewServerDown,
+            Self::MediaServerDown(outage) => outage.code(),
             Self::NoEncoder(_) => Code::EncoderUnavailable,
             Self::NoFfmpeg(_) => Code::FfmpegMissing,
-            Self::NoMediamtx(_) => Code::MediamtxMissing,
             Self::Timeline(_) => Code::TimelineInvalid,
             Self::NoCamera(_) => Code::CameraNotFound,
             Self::CameraOffline(_) => Code::CameraOffline,
@@ -130,6 +128,13 @@ impl HasCode for ShowError {
         match self {
             Self::Destinations(error) => error.field(),
             _ => None,
+        }
+    }
+
+    fn remediation(&self) -> Cow<'static, str> {
+        match self {
+            Self::MediaServerDown(outage) => outage.remediation(),
+            _ => Cow::Borrowed(self.code().remediation()),
         }
     }
 

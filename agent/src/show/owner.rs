@@ -11,6 +11,7 @@ use super::sending::Sending;
 use super::session::Session;
 use super::straight::Straight;
 use super::{Inbox, OverlayEdit, Request, ShowError, Take, report};
+use crate::outage::Outage;
 use model::{CueId, DestinationId, Graphic, InputId, ProfileName, TimelineId};
 use runtime::{CancellationToken, Clock};
 use std::sync::Arc;
@@ -174,10 +175,8 @@ impl Owner {
             return Err(ShowError::AlreadyRunning(running.to_string()));
         }
         self.parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
-        self.parts.mediamtx.clone().map_err(ShowError::NoMediamtx)?;
-        let health = self.parts.media.health();
-        if !health.borrow().is_up() {
-            return Err(ShowError::MediaServerDown("it is being started".to_owned()));
+        if let Some(outage) = Outage::of(&self.parts.media.health().borrow()) {
+            return Err(outage.into());
         }
         let id = timeline
             .id

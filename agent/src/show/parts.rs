@@ -20,8 +20,6 @@ pub struct Parts {
     pub launcher: Launcher,
     /// FFmpeg, or why there is none.
     pub ffmpeg: Result<PathBuf, String>,
-    /// Whether there is a MediaMTX, or why not.
-    pub mediamtx: Result<(), String>,
     /// The media server.
     pub media: MediaMtx,
     /// Draws graphics.

@@ -9,6 +9,7 @@ use super::sending::state;
 use super::session::{choose, one_camera};
 use super::{DestinationState, ShowError, StreamPlan, StreamState, StreamStatus};
 use crate::egress::Egress;
+use crate::outage::Outage;
 use engine::mediamtx::{PathName, PathSpec};
 use engine::program::Program;
 use model::{FrameRate, StreamId};
@@ -87,7 +88,7 @@ impl Straight {
         } else {
             let from = PathName::stream_encode(&plan.id);
             if let Err(error) = self.parts.media.put(&from, PathSpec::published()).await {
-                return Err(ShowError::MediaServerDown(error.to_string()));
+                return Err(Outage::unanswered(error).into());
             }
             let ffmpeg = self.parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
             let profile = stream::program_profile(plan.profile, FrameRate::THIRTY);

@@ -5,6 +5,7 @@ use crate::assets::Assets;
 use crate::local_api::{AppState, MediaAddresses, router};
 use crate::modules::view::ActiveStreamView;
 use crate::modules::{Media, Parts, Records, Router};
+use crate::outage::Outage;
 use crate::show::{
     DestinationState, DestinationStatus, Mode, Position, Request, Show, ShowError, ShowStatus,
     ShownTimeline, StreamState, StreamStatus,
@@ -71,11 +72,12 @@ pub(super) struct Server {
 struct Shared(Arc<Server>);
 
 impl Media for Shared {
-    fn healthy(&self) -> bool {
-        !self.0.down.load(Ordering::SeqCst)
+    fn outage(&self) -> Option<Outage> {
+        let down = self.0.down.load(Ordering::SeqCst);
+        down.then(|| Outage::unanswered("it is down"))
     }
 
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, String>> {
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, Outage>> {
         let down = self.0.down.load(Ordering::SeqCst);
         let stream = ActiveStreamView {
             name: "preview".to_owned(),
@@ -84,7 +86,7 @@ impl Media for Shared {
         };
         Box::pin(async move {
             if down {
-                Err("it is down".to_owned())
+                Err(Outage::unanswered("it is down"))
             } else {
                 Ok(vec![stream])
             }

@@ -27,6 +27,12 @@ pub enum ApiError {
     /// It does not accept our credentials: it is not our server, or the gate says no.
     #[error("the media server does not accept the agent's credentials")]
     Denied,
+    /// It lets anyone in, and ours lets nobody in but us.
+    #[error("another server answers on the port of the media server's API")]
+    Foreign,
+    /// It ended meanwhile.
+    #[error("the media server has ended")]
+    Ended,
     /// It said no; the text is cleaned.
     #[error("the media server refused: {0}")]
     Refused(String),
@@ -199,6 +205,14 @@ impl Api {
             credentials,
             redactor,
         })
+    }
+
+    /// Whether it answers somebody who gives no credentials. Ours asks the gate, which says no.
+    pub(super) async fn lets_anyone_in(&self) -> Result<bool, ApiError> {
+        let address = format!("http://{}/v3/info", self.addresses.api);
+        let answer = self.http.get(address).send().await;
+        let answer = answer.map_err(|error| ApiError::Unanswered(error.without_url()))?;
+        Ok(answer.status() != StatusCode::UNAUTHORIZED)
     }
 
     /// The server's version, e.g. `v1.20.1`.

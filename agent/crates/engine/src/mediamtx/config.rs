@@ -26,6 +26,46 @@ pub struct Ports {
     pub api: u16,
 }
 
+/// What a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "as in `Ports`")]
+pub enum PortUse {
+    Rtsp,
+    Rtmp,
+    Hls,
+    WebRtc,
+    WebRtcMedia,
+    Api,
+}
+
+impl std::fmt::Display for PortUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Rtsp => "RTSP",
+            Self::Rtmp => "RTMP",
+            Self::Hls => "HLS",
+            Self::WebRtc => "WebRTC",
+            Self::WebRtcMedia => "WebRTC media",
+            Self::Api => "control API",
+        })
+    }
+}
+
+/// A port that another program uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortInUse {
+    /// What we want it for.
+    pub of: PortUse,
+    /// Its number on 127.0.0.1.
+    pub port: u16,
+}
+
+impl std::fmt::Display for PortInUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "port {} ({})", self.port, self.of)
+    }
+}
+
 impl Default for Ports {
     /// The usual ones: 8554, 1935, 8888, 8889, 8189, 9997.
     fn default() -> Self {
@@ -66,30 +106,31 @@ impl Ports {
         })
     }
 
-    /// Each with the name of its use.
+    /// Each with its use.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u16); 6] {
+    pub const fn named(&self) -> [(PortUse, u16); 6] {
         [
-            ("RTSP", self.rtsp),
-            ("RTMP", self.rtmp),
-            ("HLS", self.hls),
-            ("WebRTC", self.webrtc),
-            ("WebRTC media", self.webrtc_media),
-            ("control API", self.api),
+            (PortUse::Rtsp, self.rtsp),
+            (PortUse::Rtmp, self.rtmp),
+            (PortUse::Hls, self.hls),
+            (PortUse::WebRtc, self.webrtc),
+            (PortUse::WebRtcMedia, self.webrtc_media),
+            (PortUse::Api, self.api),
         ]
     }
 
-    /// The first that somebody else is using, with the name of its use.
-    pub(super) fn taken(&self) -> Option<(&'static str, u16)> {
-        let tcp = self
-            .named()
+    /// All that somebody else is using.
+    pub(super) fn taken(&self) -> Vec<PortInUse> {
+        let free = |of: PortUse, port: u16| {
+            let at = (Ipv4Addr::LOCALHOST, port);
+            TcpListener::bind(at).is_ok()
+                && (of != PortUse::WebRtcMedia || UdpSocket::bind(at).is_ok())
+        };
+        self.named()
             .into_iter()
-            .find(|(_, port)| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err());
-        tcp.or_else(|| {
-            UdpSocket::bind((Ipv4Addr::LOCALHOST, self.webrtc_media))
-                .is_err()
-                .then_some(("WebRTC media", self.webrtc_media))
-        })
+            .filter(|(of, port)| !free(*of, *port))
+            .map(|(of, port)| PortInUse { of, port })
+            .collect()
     }
 }
 
@@ -255,9 +296,11 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 6);
-        assert_eq!(ports.taken(), None);
+        assert_eq!(ports.taken(), []);
         let _held = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.hls)).unwrap();
-        assert_eq!(ports.taken(), Some(("HLS", ports.hls)));
+        let _media = UdpSocket::bind((Ipv4Addr::LOCALHOST, ports.webrtc_media)).unwrap();
+        let taken: Vec<PortUse> = ports.taken().iter().map(|taken| taken.of).collect();
+        assert_eq!(taken, [PortUse::Hls, PortUse::WebRtcMedia]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Values only: `server` makes them.
 
-use super::{PathName, PathState};
+use super::{PathName, PathState, PortInUse};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,8 +16,15 @@ pub enum Health {
         /// Its version, e.g. `v1.20.1`.
         version: Arc<str>,
     },
-    /// It does not answer, or has died; it is being started again.
+    /// It does not answer, or has died, or cannot start; it is being started again.
     Down {
+        /// Why, for an operator.
+        reason: Arc<str>,
+        /// The ports that it lacks, where that is why.
+        in_use: Arc<[PortInUse]>,
+    },
+    /// There is no program to start.
+    Missing {
         /// Why, for an operator.
         reason: Arc<str>,
     },

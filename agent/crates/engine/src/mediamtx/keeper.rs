@@ -42,10 +42,19 @@ pub(super) struct Board {
     pub(super) answered: watch::Sender<u64>,
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(super) health: watch::Sender<Health>,
-    /// Counts starts of the process.
-    pub(super) boot: watch::Sender<u64>,
+    /// The start of the server that is meant.
+    pub(super) boot: watch::Sender<Boot>,
     /// The start that hangs and has to be killed.
     pub(super) hung: watch::Sender<u64>,
+}
+
+/// One start of the server. Only one that runs is spoken to: on the port of one that does not run
+/// somebody else may answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Boot {
+    /// Counts starts of the process; 0 for somebody else's.
+    pub(super) number: u64,
+    pub(super) runs: bool,
 }
 
 impl Board {
@@ -68,13 +77,15 @@ pub(super) struct Keeper {
     pub(super) board: Board,
     pub(super) redactor: Redactor,
     pub(super) clock: Arc<dyn Clock>,
+    /// The server has to prove that it is the one that we started.
+    pub(super) ours: bool,
     pub(super) state: State,
 }
 
 /// What the keeper knows of the server that runs now.
 #[derive(Default)]
 pub(super) struct State {
-    boot: u64,
+    boot: Boot,
     up: bool,
     misses: u32,
     started: Option<Instant>,
@@ -104,12 +115,15 @@ impl Keeper {
             let request = *asked.borrow_and_update();
             let want = wanted.borrow_and_update().clone();
             let began = Instant::now();
-            let look = began >= due || request != *self.board.answered.borrow();
+            let asks = request != *self.board.answered.borrow();
+            let look = now_boot.runs && (began >= due || asks);
             let outcome = self.round(&want, look).await;
             self.report(&want, outcome.as_ref().err());
             if look {
                 self.judge(outcome.err());
                 due = began + if self.state.up { PERIOD } else { STARTING };
+            }
+            if asks {
                 self.board.answered.send_replace(request);
             }
             tokio::select! {
@@ -117,7 +131,7 @@ impl Keeper {
                 _ = wanted.changed() => {}
                 _ = asked.changed() => {}
                 _ = boot.changed() => {}
-                () = sleep_until(due) => {}
+                () = sleep_until(due), if now_boot.runs => {}
             }
         }
     }
@@ -139,6 +153,9 @@ impl Keeper {
 
     /// The first answer of a server: who it is, and what is left in it from an earlier run.
     async fn greet(&mut self, want: &Wanted) -> Result<(), ApiError> {
+        if self.ours && self.api.lets_anyone_in().await? {
+            return Err(ApiError::Foreign);
+        }
         let version = self.api.version().await?;
         for name in self.api.configured().await? {
             let kept =
@@ -147,11 +164,20 @@ impl Keeper {
                 self.api.delete(&name).await?;
             }
         }
+        let still = self.board.health.send_if_modified(|health| {
+            let still = *self.board.boot.borrow() == self.state.boot;
+            if still {
+                *health = Health::Up {
+                    version: version.as_str().into(),
+                };
+            }
+            still
+        });
+        if !still {
+            return Err(ApiError::Ended);
+        }
         self.state.up = true;
         tracing::info!(%version, "The media server answers.");
-        self.board.health.send_replace(Health::Up {
-            version: version.into(),
-        });
         Ok(())
     }
 
@@ -160,6 +186,9 @@ impl Keeper {
             .refused
             .retain(|name, (spec, _)| want.paths.get(name) == Some(spec));
         for change in changes(&want.paths, &self.state.applied) {
+            if *self.board.boot.borrow() != self.state.boot {
+                return Err(ApiError::Ended);
+            }
             match change {
                 Change::Delete(name) => {
                     self.api.delete(name.as_str()).await?;
@@ -222,7 +251,7 @@ impl Keeper {
         self.state.snapshots += 1;
         self.board.snapshot.send_replace(Arc::new(Snapshot {
             at_ns: self.clock.monotonic_ns(),
-            boot: self.state.boot,
+            boot: self.state.boot.number,
             number: self.state.snapshots,
             paths,
         }));
@@ -270,13 +299,16 @@ impl Keeper {
         self.state.applied.clear();
         self.state.started = Some(Instant::now());
         let reason = error.to_string().into();
-        self.board.health.send_replace(Health::Down { reason });
+        let in_use = [].into();
+        self.board
+            .health
+            .send_replace(Health::Down { reason, in_use });
         self.board.snapshot.send_replace(Arc::new(Snapshot {
             at_ns: self.clock.monotonic_ns(),
-            boot: self.state.boot,
+            boot: self.state.boot.number,
             number: self.state.snapshots,
             paths: BTreeMap::new(),
         }));
-        self.board.hung.send_replace(self.state.boot);
+        self.board.hung.send_replace(self.state.boot.number);
     }
 }

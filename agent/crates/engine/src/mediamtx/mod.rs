@@ -20,7 +20,7 @@ mod reconcile;
 mod server;
 
 pub use api::{ApiError, Forwarding, PathState, Track, VideoTrack};
-pub use config::{Addresses, Credentials, NoRandomness, Ports};
+pub use config::{Addresses, Credentials, NoRandomness, PortInUse, PortUse, Ports};
 pub use health::{Health, Snapshot};
 pub use path::{Forward, Local, PathName, PathNameError, PathSource, PathSpec, camera_url};
 pub use probe::{Probe, ProbeError};

@@ -4,7 +4,7 @@
 
 use super::keeper::Board;
 use super::log::Log;
-use super::{Health, Managed, config};
+use super::{Health, Managed, PortInUse, config};
 use crate::process::{Launch, LaunchError, Launcher, Stdout};
 use runtime::CancellationToken;
 use std::fs::{DirBuilder, OpenOptions};
@@ -19,8 +19,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Why a start of the server ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServerError {
-    #[error("port {port} ({name}) is in use by another program")]
-    PortInUse { name: &'static str, port: u16 },
+    #[error("{} in use by another program", are(.0))]
+    PortsInUse(Vec<PortInUse>),
     #[error("cannot write {path}")]
     Config {
         path: PathBuf,
@@ -33,6 +33,12 @@ pub(super) enum ServerError {
     Died(String),
     #[error("does not answer and was killed")]
     Hung,
+}
+
+fn are(ports: &[PortInUse]) -> String {
+    let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(", "))
 }
 
 /// Runs the server once. `Ok` only when it was asked to stop.
@@ -49,8 +55,15 @@ pub(super) async fn run(
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
         };
+        let in_use = match error {
+            ServerError::PortsInUse(ports) => ports.as_slice().into(),
+            _ => [].into(),
+        };
+        // The end is told before the health, so that no late look at the server calls it up again.
+        board.boot.send_modify(|boot| boot.runs = false);
         board.health.send_replace(Health::Down {
             reason: reason.into(),
+            in_use,
         });
         board.snapshot.send_modify(|snapshot| {
             std::sync::Arc::make_mut(snapshot).paths.clear();
@@ -66,8 +79,9 @@ async fn once(
     board: &Board,
     log: &Log,
 ) -> Result<(), ServerError> {
-    if let Some((name, port)) = managed.ports.taken() {
-        return Err(ServerError::PortInUse { name, port });
+    let taken = managed.ports.taken();
+    if !taken.is_empty() {
+        return Err(ServerError::PortsInUse(taken));
     }
     let file = write_config(managed)?;
     let sink = log.clone();
@@ -79,9 +93,10 @@ async fn once(
     let mut hung = board.hung.subscribe();
     board.health.send_replace(Health::Starting);
     let mut boot = 0;
-    board.boot.send_modify(|count| {
-        *count += 1;
-        boot = *count;
+    board.boot.send_modify(|latest| {
+        latest.number += 1;
+        latest.runs = true;
+        boot = latest.number;
     });
     tracing::info!(pid = process.pid(), "The media server is started.");
     let hangs = async {
@@ -92,6 +107,11 @@ async fn once(
     };
     tokio::select! {
         exit = process.ended() => {
+            // Somebody else may have been faster by the blink between our look and its start.
+            let taken = managed.ports.taken();
+            if !taken.is_empty() {
+                return Err(ServerError::PortsInUse(taken));
+            }
             let said = log.last_error();
             Err(ServerError::Died(said.unwrap_or_else(|| exit.cause.describe().to_owned())))
         }

@@ -31,13 +31,20 @@ pub struct Managed {
     pub gate: String,
 }
 
-/// Ours or somebody else's.
+/// Ours, somebody else's, or none.
 #[derive(Debug, Clone)]
 pub enum Choice {
     /// Started and kept by us.
     Managed(Managed),
     /// Given; never started or stopped by us.
     External(Addresses),
+    /// Ours, but there is no program to start. Nobody else's is used in its place.
+    Missing {
+        /// Where it would have answered.
+        ports: Ports,
+        /// Why, for an operator.
+        reason: String,
+    },
 }
 
 /// Why the media server cannot be used at all.
@@ -94,7 +101,9 @@ impl MediaMtx {
         let addresses = match &choice {
             Choice::Managed(managed) => Addresses::from(managed.ports),
             Choice::External(addresses) => addresses.clone(),
+            Choice::Missing { ports, .. } => Addresses::from(*ports),
         };
+        let ours = !matches!(choice, Choice::External(_));
         let api = Api::new(addresses.clone(), credentials.clone(), redactor.clone())
             .map_err(StartError::Client)?;
         let policy = Policy {
@@ -102,12 +111,21 @@ impl MediaMtx {
             healthy_after: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         };
-        if let Choice::Managed(managed) = choice {
-            let (launcher, board, log) = (launcher.clone(), board.clone(), log.clone());
-            supervisor.start("media server", policy, move |stop| {
-                let (launcher, managed) = (launcher.clone(), managed.clone());
-                process::run(stop, launcher, managed, board.clone(), log.clone())
-            });
+        match choice {
+            Choice::Managed(managed) => {
+                let (launcher, board, log) = (launcher.clone(), board.clone(), log.clone());
+                supervisor.start("media server", policy, move |stop| {
+                    let (launcher, managed) = (launcher.clone(), managed.clone());
+                    process::run(stop, launcher, managed, board.clone(), log.clone())
+                });
+            }
+            Choice::External(_) => {
+                board.boot.send_modify(|boot| boot.runs = true);
+            }
+            Choice::Missing { reason, .. } => {
+                let reason = reason.into();
+                board.health.send_replace(Health::Missing { reason });
+            }
         }
         let (shared, cleaner) = (board.clone(), redactor.clone());
         supervisor.start("media server paths", policy, move |stop| {
@@ -116,6 +134,7 @@ impl MediaMtx {
                 board: shared.clone(),
                 redactor: cleaner.clone(),
                 clock: clock.clone(),
+                ours,
                 state: State::default(),
             };
             keeper.run(stop)

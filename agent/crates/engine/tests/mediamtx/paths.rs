@@ -1,9 +1,16 @@
 //! Wanted paths, deaths, hangs and secrets.
 
-use crate::rig::{LONG, Rig, name};
-use engine::mediamtx::{Forward, Health, Local, PathError, PathSpec, Ports, Snapshot};
+use crate::rig::{LONG, Rig, Stranger, name};
+use engine::mediamtx::{
+    Choice, Credentials, Forward, Health, Local, MediaMtx, PathError, PathSpec, PortUse, Ports,
+    Snapshot,
+};
+use engine::process::Launcher;
 use model::Secret;
+use runtime::{CancellationToken, Supervisor, SystemClock};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,17 +109,70 @@ async fn what_is_wanted_while_the_server_is_away_is_there_when_it_comes() {
     .unwrap()
     .unwrap()
     .clone();
-    let Health::Down { reason } = down else {
+    let Health::Down { reason, in_use } = down else {
         unreachable!("it was waited for")
     };
     let want = format!("port {} (HLS) is in use by another program", rig.ports.hls);
     assert_eq!(&*reason, want);
+    assert_eq!(in_use.first().map(|port| port.of), Some(PortUse::Hls));
     let program = name("program");
     let told = rig.server.put(&program, PathSpec::published()).await;
     assert_eq!(told, Err(PathError::Down));
     drop(held);
     rig.until("made", |now| now.path(&program).is_some()).await;
     rig.end().await;
+}
+
+/// Somebody else's MediaMTX on our ports, open to everyone, as its own default is.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_server_on_our_ports_is_never_taken_for_ours() {
+    let ports = Ports::free().unwrap();
+    let stranger = Stranger::start(ports).await;
+    let rig = Rig::begin(&[], ports).await;
+    let mut health = rig.server.health();
+    let down = |health: &Health| matches!(health, Health::Down { in_use, .. } if in_use.len() == 3);
+    timeout(LONG, health.wait_for(down)).await.unwrap().unwrap();
+    let program = name("program");
+    let told = rig.server.put(&program, PathSpec::published()).await;
+    assert_eq!(told, Err(PathError::Down));
+    // It was not even spoken to: looks are asked for, and several starts are tried.
+    for _ in 0..20 {
+        assert!(rig.server.refresh().await.paths.is_empty());
+        assert!(!rig.server.health().borrow().is_up());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(stranger.paths().await, ["lobby"]);
+    drop(stranger);
+    rig.up().await;
+    rig.until("made", |now| now.path(&program).is_some()).await;
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_program_nobody_elses_server_is_used() {
+    let ports = Ports::free().unwrap();
+    let stranger = Stranger::start(ports).await;
+    let stop = CancellationToken::new();
+    let supervisor = Supervisor::new(stop.clone());
+    let reason = "there is none".to_owned();
+    let server = MediaMtx::start(
+        &supervisor,
+        &Launcher::start().unwrap(),
+        Arc::new(SystemClock),
+        Choice::Missing { ports, reason },
+        &Credentials::fresh().unwrap(),
+    )
+    .unwrap();
+    let told = server.put(&name("program"), PathSpec::published()).await;
+    assert_eq!(told, Err(PathError::Down));
+    assert!(server.refresh().await.paths.is_empty());
+    assert!(matches!(
+        &*server.health().borrow(),
+        Health::Missing { reason } if &**reason == "there is none"
+    ));
+    assert_eq!(stranger.paths().await, ["lobby"]);
+    stop.cancel();
+    supervisor.ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

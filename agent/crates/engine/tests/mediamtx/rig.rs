@@ -203,6 +203,64 @@ impl Rig {
     }
 }
 
+/// A MediaMTX of somebody else's, that lets anyone in.
+pub(crate) struct Stranger {
+    api: u16,
+    _process: Process,
+    _launcher: Launcher,
+    _directory: tempfile::TempDir,
+}
+
+impl Stranger {
+    /// One on the ports for RTSP, RTMP and the API, with a path of its own.
+    pub(crate) async fn start(ports: Ports) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("stranger.yml");
+        let config = serde_json::json!({
+            "api": true, "apiAddress": format!(":{}", ports.api),
+            "rtspAddress": format!(":{}", ports.rtsp), "rtspTransports": ["tcp"],
+            "rtmpAddress": format!(":{}", ports.rtmp),
+            "hls": false, "webrtc": false, "srt": false, "moq": false,
+            "paths": { "lobby": {} },
+        });
+        std::fs::write(&file, config.to_string()).unwrap();
+        let launch = Launch::new(binary()).arg(&file);
+        let launcher = Launcher::start().unwrap();
+        let process = launcher.launch(launch).unwrap();
+        let stranger = Self {
+            api: ports.api,
+            _process: process,
+            _launcher: launcher,
+            _directory: directory,
+        };
+        let up = async {
+            while stranger.ask().await.is_none() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(LONG, up).await.expect("the stranger answers");
+        stranger
+    }
+
+    /// The paths that are configured in it.
+    pub(crate) async fn paths(&self) -> Vec<String> {
+        let page = self.ask().await.expect("the stranger answers");
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|path| path["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    async fn ask(&self) -> Option<serde_json::Value> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.api)).await.ok()?;
+        let request = "GET /v3/config/paths/list HTTP/1.0\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        serde_json::from_str(answer.split("\r\n\r\n").nth(1)?).ok()
+    }
+}
+
 async fn serve_gate(listener: TcpListener, policy: Arc<Policy>) {
     while let Ok((stream, _)) = listener.accept().await {
         let policy = policy.clone();
