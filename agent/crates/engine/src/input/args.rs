@@ -86,8 +86,13 @@ pub(super) fn decoder(spec: &InputSpec, skip: Duration) -> Vec<OsString> {
     let nut = "-flush_packets 1 -write_index 0 -f nut pipe:1";
     match &spec.source {
         InputSource::Live { url } => {
-            let args = Args::new()
-                .text("-rtsp_transport tcp -timeout 5000000 -allowed_media_types video+audio")
+            let args = if url.starts_with("rtmp:") {
+                Args::new().text("-rw_timeout 5000000")
+            } else {
+                Args::new()
+                    .text("-rtsp_transport tcp -timeout 5000000 -allowed_media_types video+audio")
+            };
+            let args = args
                 .text("-fflags +nobuffer+discardcorrupt -flags low_delay -threads 1")
                 .text("-analyzeduration 500000 -probesize 500000 -colorspace bt709 -max_pixels")
                 .word(MAX_VIDEO_PIXELS.to_string())

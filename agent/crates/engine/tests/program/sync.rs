@@ -27,7 +27,7 @@ fn clip(rig: &Rig) -> PathBuf {
         "-i",
         "aevalsrc='if(lt(mod(t,1),0.1),0.5*sin(6283*t),0)':s=48000:c=stereo",
         "-t",
-        "4",
+        "20",
         "-c:v",
         "libx264",
         "-preset",
@@ -155,4 +155,61 @@ fn the_beep_of_a_file_comes_with_its_flash() {
     let seen = offsets(&rig, &rig.rtmp("program"), 4);
     assert!(seen.iter().all(|o| o.abs() <= 20.0), "{seen:?}");
     assert_eq!(program.stats().encoders[0].restarts, 1);
+}
+
+#[test]
+fn the_beep_of_a_camera_comes_with_its_flash() {
+    let rig = Rig::start();
+    let clip = clip(&rig);
+    // A camera's own encoder: AAC, sent by RTSP.
+    let camera = rig.dir.path().join("camera.mp4");
+    let to = camera.to_str().unwrap();
+    let from = clip.to_str().unwrap();
+    // Both tracks begin at 0, priming included: the server places them by their arrival.
+    let args = [
+        "-v",
+        "error",
+        "-i",
+        from,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-tune",
+        "zerolatency",
+        "-g",
+        "30",
+        "-video_track_timescale",
+        "90000",
+        "-vf",
+        "setpts=N/(30*TB)",
+        "-r",
+        "30",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "128k",
+        "-af",
+        "atrim=start_sample=1024",
+        to,
+    ];
+    rig.run("ffmpeg", &args);
+    let _camera = rig.camera(&camera, "cam/1");
+    // By RTMP: the server's own times. By RTSP, FFmpeg takes them from the arrival at the server and
+    // corrects them after some seconds: ±60 ms in between.
+    let url = rig.rtmp("cam/1");
+    let (program, input) = running(&rig, InputSource::Live { url });
+    until("the camera has settled", || input.stats().frames_in > 60);
+    let before = input.stats();
+    let seen = offsets(&rig, &rig.rtmp("program"), 6);
+    println!("camera to program: beep minus flash in ms: {seen:.1?}");
+    assert!(seen.len() >= 2, "{seen:?}");
+    assert!(seen.iter().all(|o| o.abs() <= 20.0), "{seen:?}");
+    let after = input.stats();
+    let repeated = after.duplicate - before.duplicate;
+    println!(
+        "repeated {repeated}, dropped {}",
+        after.dropped - before.dropped
+    );
+    assert_eq!(program.stats().encoders[0].restarts, 0);
 }
