@@ -5,11 +5,11 @@
 
 pub mod assets;
 pub mod config;
+pub mod egress;
 pub mod local_api;
 pub mod modules;
 pub mod outage;
 pub mod show;
 pub mod telemetry;
 pub mod time;
-pub mod egress;
 pub mod wiring;
