@@ -1,3 +1,5 @@
+//! What is written is read back; what nobody should send never panics.
+
 use super::*;
 use model::{FrameRate, Size};
 use proptest::prelude::*;

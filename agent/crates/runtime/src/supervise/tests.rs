@@ -1,3 +1,5 @@
+//! Units that fail, panic, hang and end, on paused time.
+
 use super::*;
 use std::sync::Mutex;
 use tokio::sync::mpsc;
