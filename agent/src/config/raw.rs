@@ -98,11 +98,6 @@ pub const KEYS: &[Key] = &[
         "reliability",
         "Profile of the program: `reliability`, `quality`, `720p`, `480p` or `low_power`.",
     ),
-    number(
-        "program.hold_ms",
-        "200",
-        "How long a lost source's last picture is held, 40 to 1000 ms.",
-    ),
     text(
         "ffmpeg.path",
         "",

@@ -70,7 +70,7 @@ rtsp_port = -1
         text,
         &[
             ("VISTTER__API__PROT", "1"),
-            ("VISTTER__PROGRAM__HOLD_MS", "x"),
+            ("VISTTER__MEDIAMTX__RTMP_PORT", "x"),
         ],
     );
     let places: Vec<(&str, &str)> = found
@@ -86,7 +86,7 @@ rtsp_port = -1
         ("F:9", "mediamtx.mode"),
         ("F:10", "mediamtx.rtsp_port"),
         ("VISTTER__API__PROT", "api.prot"),
-        ("VISTTER__PROGRAM__HOLD_MS", "program.hold_ms"),
+        ("VISTTER__MEDIAMTX__RTMP_PORT", "mediamtx.rtmp_port"),
     ] {
         assert!(
             places.contains(&wanted),

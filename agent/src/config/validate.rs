@@ -8,7 +8,6 @@ use model::{ProfileName, Secret};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Every setting.
 #[derive(Debug, Clone)]
@@ -59,8 +58,6 @@ pub enum LogFormat {
 pub struct ProgramConfig {
     /// Its profile where nobody asks for another.
     pub profile: ProfileName,
-    /// How long a lost source's last picture is held.
-    pub hold: Duration,
 }
 
 /// FFmpeg.
@@ -189,7 +186,6 @@ pub(super) fn config(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
         log: log(&mut read),
         program: ProgramConfig {
             profile: profile(&mut read),
-            hold: Duration::from_millis(read.number("program.hold_ms", 40, 1000)),
         },
         ffmpeg: FfmpegConfig {
             path: read.path("ffmpeg.path"),
