@@ -268,7 +268,7 @@ fn aac_frame(seconds: f64) -> u64 {
 }
 
 /// Splits an ADTS stream at its headers.
-fn adts_frames(bytes: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn adts_frames(bytes: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     let mut rest = bytes;
     while let [0xff, _, _, high, middle, low, ..] = rest {

@@ -18,6 +18,7 @@ mod camera;
 mod child;
 mod clip;
 mod code;
+pub mod demo;
 mod fault;
 mod gate;
 mod http;

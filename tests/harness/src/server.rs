@@ -4,6 +4,7 @@ use crate::child::{Child, until};
 use crate::http::Http;
 use crate::place::{build_folder, free_port};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -14,6 +15,12 @@ pub struct ServerOptions {
     pub only: Vec<String>,
     /// Fixed RTMP port, for a server that comes back where it was.
     pub rtmp_port: Option<u16>,
+    /// Fixed RTSP port.
+    pub rtsp_port: Option<u16>,
+    /// Shows what it gets to browsers on this port.
+    pub hls_port: Option<u16>,
+    /// Keeps the last minute of what it gets in this folder.
+    pub record: Option<PathBuf>,
 }
 
 /// A running MediaMTX on free loopback ports.
@@ -42,7 +49,8 @@ impl MediaServer {
     #[must_use]
     pub fn with(options: &ServerOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (rtsp_port, api_port) = (free_port(), free_port());
+        let api_port = free_port();
+        let rtsp_port = options.rtsp_port.unwrap_or_else(free_port);
         let rtmp_port = options.rtmp_port.unwrap_or_else(free_port);
         let here = |port: u16| format!("127.0.0.1:{port}");
         let mut paths = serde_json::Map::new();
@@ -52,6 +60,15 @@ impl MediaServer {
         if options.only.is_empty() {
             paths.insert("all_others".to_owned(), json!({}));
         }
+        let hls_address = here(options.hls_port.unwrap_or_default());
+        let mut of_every_path = json!({});
+        if let Some(folder) = &options.record {
+            of_every_path = json!({
+                "record": true, "recordFormat": "fmp4", "recordPartDuration": "1s",
+                "recordPath": folder.join("%path/%Y-%m-%d_%H-%M-%S-%f"),
+                "recordSegmentDuration": "10s", "recordDeleteAfter": "60s",
+            });
+        }
         let all = ["publish", "read", "api"].map(|action| json!({ "action": action }));
         // Every JSON document is a YAML document too.
         let config = json!({
@@ -59,7 +76,8 @@ impl MediaServer {
             "api": true, "apiAddress": here(api_port),
             "rtsp": true, "rtspAddress": here(rtsp_port), "rtspTransports": ["tcp"],
             "rtmp": true, "rtmpAddress": here(rtmp_port),
-            "hls": false, "webrtc": false, "srt": false, "moq": false,
+            "hls": options.hls_port.is_some(), "hlsAddress": hls_address, "hlsAlwaysRemux": false,
+            "pathDefaults": of_every_path, "webrtc": false, "srt": false, "moq": false,
             "authInternalUsers": [{ "user": "any", "permissions": all }], "paths": paths,
         });
         let file = folder.path().join("mediamtx.yml");

@@ -43,7 +43,7 @@ pub const BANS: &[(&str, &[&str])] = &[
     ("tower-http", &["vistter-agent"]),
     ("utoipa", &["vistter-agent"]),
     ("rust-embed", &["vistter-agent"]),
-    ("resvg", &["overlay"]),
+    ("resvg", &["overlay", "harness"]),
     ("openssl", &[]),
     ("openssl-sys", &[]),
     ("native-tls", &[]),

@@ -1,3 +1,7 @@
 //! Starts the demo; see `harness::demo`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::demo::run()
+}
