@@ -2,6 +2,10 @@
 
 use serde_json::Value;
 
+/// Seconds at the beginning that do not count: a reader by RTSP guesses times until the sender's
+/// first report has come, and then steps to the true ones.
+const SETTLING: f64 = 2.0;
+
 /// One track of an output.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Track {
@@ -55,6 +59,11 @@ impl Track {
                 ))
             })
             .collect();
+        let settled = timed.first()?.0 + SETTLING;
+        let timed: Vec<(f64, bool)> = timed
+            .into_iter()
+            .filter(|(time, _)| *time >= settled)
+            .collect();
         let steps = || timed.windows(2).map(|pair| pair[1].0 - pair[0].0);
         let keys: Vec<f64> = timed
             .iter()
@@ -91,7 +100,8 @@ mod tests {
         let packet = |time: &str, flags: &str| json!({ "stream_index": 0, "dts_time": time, "flags": flags });
         let probe = json!({
             "streams": [{ "index": 0, "codec_type": "video", "codec_name": "h264", "width": 1280, "height": 720 }],
-            "packets": [packet("1.0", "K__"), packet("1.1", "___"), packet("1.1", "___"), packet("1.5", "K__")],
+            "packets": [packet("-1.0", "K__"),
+                packet("1.0", "K__"), packet("1.1", "___"), packet("1.1", "___"), packet("1.5", "K__")],
         });
         let track = Track::of(&probe, "video").unwrap();
         assert_eq!((track.packets, track.backwards), (4, 1));

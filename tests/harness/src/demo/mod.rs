@@ -143,27 +143,27 @@ fn invite(stage: &Stage) {
     let page = stage.api.base();
     let mut lines = vec![
         String::new(),
-        format!("  page          {page}   press Start preview, then Go live"),
-        format!("  API           {page}/api/openapi.json"),
+        format!("  page            {page}   press Start preview, then Go live"),
+        format!("  API             {page}/api/openapi.json"),
         format!(
-            "  program       rtsp://127.0.0.1:{}/program",
+            "  program         rtsp://127.0.0.1:{}/program",
             stage.rtsp_port
         ),
     ];
     for (id, name) in DESTINATIONS {
-        lines.push(format!("  {name:<14}{}   once it is live", stage.watch(id)));
+        lines.push(format!("  {name:<16}{}   once it is live", stage.watch(id)));
     }
-    lines.push("                their last minute is in target/demo/recordings".to_owned());
+    lines.push("                  their last minute is in target/demo/recordings".to_owned());
     let (id, process) = stage
         .cameras
         .first()
         .map(|camera| (camera.scene.id(), camera.sender()))
         .unwrap_or_default();
     lines.push(format!(
-        "  lose a camera kill {process}   ({id}; it comes back after 10 s)"
+        "  lose a camera   kill {process}   ({id}; it comes back after 10 s)"
     ));
-    lines.push("  log           target/demo/agent.log".to_owned());
-    lines.push("  end           Ctrl-C".to_owned());
+    lines.push("  log             target/demo/agent.log".to_owned());
+    lines.push("  end             Ctrl-C".to_owned());
     lines.push(String::new());
     say(&lines.join("\n"));
 }

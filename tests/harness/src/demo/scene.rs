@@ -54,25 +54,26 @@ impl Scene {
 
     /// The part that stands still.
     pub(super) fn background(self) -> String {
+        document(&match self {
+            Self::Harbour => harbour(),
+            Self::Marina => marina(),
+            Self::Church => church(),
+        })
+    }
+
+    /// The part that moves, and the camera's number over it; `at` is how much of the round has
+    /// passed, 0.0..1.0.
+    pub(super) fn moving(self, at: f32) -> String {
         let (body, number) = match self {
-            Self::Harbour => (harbour(), 1),
-            Self::Marina => (marina(), 2),
-            Self::Church => (church(), 3),
+            Self::Harbour => (harbour_moving(at), 1),
+            Self::Marina => (marina_moving(at), 2),
+            Self::Church => (church_moving(at), 3),
         };
         let label = format!(
             "<rect x='40' y='36' width='214' height='56' rx='10' fill='#0b1220' fill-opacity='.62'/>\
              <text x='58' y='76' font-size='34' font-weight='700' fill='#fff'>CAMERA {number}</text>"
         );
         document(&(body + &label))
-    }
-
-    /// The part that moves; `at` is how much of the round has passed, 0.0..1.0.
-    pub(super) fn moving(self, at: f32) -> String {
-        document(&match self {
-            Self::Harbour => harbour_moving(at),
-            Self::Marina => marina_moving(at),
-            Self::Church => church_moving(at),
-        })
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) const LENGTH: f64 = 120.0;
 fn graphics() -> Vec<Value> {
     let strap = |id: &str, start: f64, length: f64, text: &str| {
         let params = json!({
-            "type": "lower_third", "text": text, "position": "bottom_left",
+            "type": "lower_third", "text": text, "position": "bottom_left", "font_size": 46,
             "fade_in": 0.5, "fade_out": 0.5,
         });
         overlay(id, start, length, params)
