@@ -179,7 +179,7 @@ impl Driver {
                 .refresh()
                 .await
                 .path(&self.from)
-                .is_some_and(|path| path.available)
+                .is_some_and(|path| path.online)
             {
                 sleep(EAGER).await;
             }

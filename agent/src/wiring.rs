@@ -8,7 +8,7 @@ use crate::assets::Assets;
 use crate::config::{Config, MediamtxConfig, MediamtxMode};
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
 use crate::modules::{Parts as ModuleParts, Records, Router};
-use crate::show::{Encoders, Owner, Parts as ShowParts, Show};
+use crate::show::{Encoders, Fillers, Owner, Parts as ShowParts, Show};
 use crate::telemetry::Metrics;
 use anyhow::{Context, Result};
 use engine::mediamtx::gate::{self, Policy, Publisher};
@@ -75,6 +75,7 @@ pub async fn run(config: Config) -> Result<()> {
         store: store.clone(),
         clock,
         encoders: Encoders::default(),
+        fillers: Fillers::new(&config.data_dir.join("fillers")),
     };
     try_encoder(&parts, &config);
     let metrics = Arc::new(Metrics::new(show.clone()));
@@ -204,28 +205,36 @@ fn gate(api: Credentials) -> Gate {
     })
 }
 
-/// Tries the encoder of the default profile ahead of the first show.
+/// Tries the encoder of the default profile ahead of the first show, and makes its film.
 fn try_encoder(parts: &ShowParts, config: &Config) {
-    let (Ok(ffmpeg), encoders) = (parts.ffmpeg.clone(), parts.encoders.clone()) else {
+    let (Ok(ffmpeg), parts) = (parts.ffmpeg.clone(), parts.clone()) else {
         return;
     };
-    let launcher = parts.launcher.clone();
     let profile = stream::program_profile(config.program.profile, FrameRate::THIRTY);
-    let _trial =
-        tokio::task::spawn_blocking(
-            move || match encoders.choose(&launcher, &ffmpeg, &profile) {
-                Ok(trial) => {
-                    let encoder = trial.chosen.name.as_str();
-                    tracing::info!(
-                        encoder,
-                        preset = trial.chosen.preset.as_str(),
-                        fast_enough = trial.fast_enough,
-                        "Encoder chosen."
-                    );
+    let _trial = tokio::task::spawn_blocking(move || {
+        match parts.encoders.choose(&parts.launcher, &ffmpeg, &profile) {
+            Ok(trial) => {
+                let encoder = trial.chosen.name.as_str();
+                tracing::info!(
+                    encoder,
+                    preset = trial.chosen.preset.as_str(),
+                    fast_enough = trial.fast_enough,
+                    "Encoder chosen."
+                );
+                let made = parts.fillers.get(
+                    &parts.launcher,
+                    &ffmpeg,
+                    &parts.studio,
+                    &profile,
+                    trial.chosen,
+                );
+                if let Err(error) = made {
+                    tracing::warn!(%error, "No film for the time without encoder.");
                 }
-                Err(error) => tracing::error!(%error, "No encoder works."),
-            },
-        );
+            }
+            Err(error) => tracing::error!(%error, "No encoder works."),
+        }
+    });
 }
 
 /// What a unit takes with it the first time it is started. These units end with the agent: they do

@@ -8,6 +8,7 @@ mod board;
 mod cameras;
 mod director;
 mod error;
+mod fillers;
 mod gallery;
 mod handle;
 mod inputs;
@@ -20,6 +21,7 @@ mod status;
 mod straight;
 
 pub use error::ShowError;
+pub use fillers::Fillers;
 pub use handle::{Answer, Inbox, OverlayEdit, Request, Show, StreamPlan, Take, TakeTransition};
 pub use owner::Owner;
 pub use parts::{Encoders, Parts};

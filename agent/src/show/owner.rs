@@ -218,7 +218,7 @@ impl Owner {
             return 0;
         };
         let ended = report::children(&session);
-        session.stop().await;
+        session.stop(&self.parts).await;
         // Not running is what it is to be.
         drop(self.router.stop());
         ended

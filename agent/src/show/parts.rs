@@ -1,5 +1,6 @@
 //! What a running show is built from. Made once by `wiring`.
 
+use super::fillers::Fillers;
 use super::gallery::Easel;
 use crate::assets::Assets;
 use engine::mediamtx::MediaMtx;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub clock: SystemClock,
     /// Encoders that were chosen already.
     pub encoders: Encoders,
+    /// What is shown while no encoder publishes.
+    pub fillers: Fillers,
 }
 
 impl std::fmt::Debug for Parts {

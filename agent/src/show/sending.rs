@@ -5,11 +5,11 @@
 
 use super::parts::Parts;
 use super::session::Session;
-use super::{DestinationState, DestinationStatus};
+use super::{DestinationState, DestinationStatus, fillers};
 use crate::egress::Egress;
-use engine::mediamtx::{PathName, PathSpec};
+use engine::mediamtx::PathName;
 use engine::program::{AudioCodec, EncoderId, EncoderSpec, Output};
-use model::{Destination, DestinationId, Secret};
+use model::{Destination, DestinationId, Profile, Secret};
 use std::collections::BTreeMap;
 use stream::{Candidate, EgressState, Ingest, Rendition, Sound, ingest, renditions};
 
@@ -134,9 +134,11 @@ impl Sending {
         let Ok(path) = PathName::rendition(&rendition.name) else {
             return program;
         };
-        if let Err(error) = self.parts.media.put(&path, PathSpec::published()).await {
-            tracing::warn!(%path, %error, "A rendition's path is not there yet.");
-        }
+        let profile = Profile {
+            rate: session.rate(),
+            ..rendition.profile
+        };
+        fillers::want(&self.parts, &path, profile, session.trial.chosen).await;
         let spec = EncoderSpec {
             profile: rendition.profile,
             encoder: session.trial.chosen,

@@ -9,7 +9,7 @@ use super::director::{Order, Orders, ShowDirector, Taken};
 use super::gallery::Gallery;
 use super::inputs::{Need, needs};
 use super::parts::Parts;
-use super::{ShowError, Take, TakeTransition};
+use super::{ShowError, Take, TakeTransition, fillers};
 use ::program::{Ask, Bus};
 use engine::input::{Inlet, Input, InputSource, InputSpec, SourceState};
 use engine::mediamtx::PathName;
@@ -178,7 +178,9 @@ impl Session {
             });
             open_inputs.insert(need.input, opened(*need, one.source.clone(), input));
         }
-        first_picture(&rundown, &open_inputs).await;
+        let path = PathName::program();
+        let wanted_path = fillers::want(parts, &path, profile, trial.chosen);
+        tokio::join!(first_picture(&rundown, &open_inputs), wanted_path);
         let encoder = EncoderSpec {
             profile,
             encoder: trial.chosen,
@@ -193,10 +195,14 @@ impl Session {
             encoder,
         };
         let program = Program::start(&parts.launcher, spec, inlets, Box::new(director));
-        let program = program.map_err(|error| {
-            tracing::error!(error = %chain(&error), "The program does not start.");
-            ShowError::NoEncoder(error.to_string())
-        })?;
+        let program = match program {
+            Ok(program) => program,
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "The program does not start.");
+                fillers::unwant(parts, &path).await;
+                return Err(ShowError::NoEncoder(error.to_string()));
+            }
+        };
         let gallery = Gallery::new(parts.easel(ffmpeg.clone()), Arc::clone(&rundown), size);
         let mut session = Self {
             timeline,
@@ -439,7 +445,7 @@ impl Session {
     }
 
     /// Ends the program. Its children are gone when this returns.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(self, parts: &Parts) {
         let Self { program, open, .. } = self;
         let ended = tokio::task::spawn_blocking(move || {
             program.stop();
@@ -448,6 +454,7 @@ impl Session {
         if let Err(error) = ended.await {
             tracing::error!(%error, "The program did not end in order.");
         }
+        fillers::unwant(parts, &PathName::program()).await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! Never decides what is on air (a [`model::Director`] does), never stores anything, knows no wire
 //! format of ours. Uses `model`, `runtime` and `mixer`.
 
+pub mod filler;
 pub mod input;
 pub mod mediamtx;
 pub mod nut;
