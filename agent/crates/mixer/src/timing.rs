@@ -29,6 +29,8 @@ const MARGIN: i64 = 2 * MS;
 const LATEST_SOUND: i64 = 500 * MS;
 /// Frames that must agree that the PTS stepped forward.
 const AGREE: u32 = 3;
+/// Put on the grid, the buffer is shorter than it should be by at most this part of a cell.
+const SHORT: i64 = 4;
 /// The offset of the sound moves by at most 2 ms a second: 0.2 %, inaudible.
 const SLEW_DIVISOR: i64 = 500;
 
@@ -249,7 +251,7 @@ impl SourceTiming {
             .and_then(|p| p.grid)
             .map_or(0, |(grid, _)| grid.cell());
         let near = self.place.zip(self.target());
-        if near.is_none_or(|(place, target)| (place.sound - target).abs() > cell / 2 + 5 * MS) {
+        if near.is_none_or(|(place, target)| (place.sound - target).abs() > cell / 4 * 3 + 5 * MS) {
             self.put(pts);
         }
     }
@@ -313,7 +315,12 @@ impl SourceTiming {
     fn put(&mut self, pts: i64) {
         let Some(target) = self.target() else { return };
         let grid = self.cadence.grid(self.rate);
-        let offset = target - grid.map_or(0, |grid| grid.off(pts + target));
+        // Where the grid lies between two points, rather a longer buffer than a shorter one.
+        let offset = grid.map_or(target, |grid| {
+            let short = grid.off(pts + target);
+            let cell = grid.cell();
+            target - short + if short > cell / SHORT { cell } else { 0 }
+        });
         self.place = Some(Place {
             picture: offset,
             sound: offset,
@@ -332,8 +339,9 @@ impl SourceTiming {
         if let Some((grid, cells)) = place.grid.as_mut() {
             let cell = grid.cell();
             let off = target - (place.picture + *cells * cell);
-            if off.abs() > cell / 2 + MARGIN {
-                *cells += (off + off.signum() * cell / 2) / cell;
+            // Wide apart, so that a picture on program moves only when it has to.
+            if off > cell / 8 * 5 || off < -(cell + cell / 8) {
+                *cells -= (cell / SHORT - off).div_euclid(cell);
             }
             if grid.steady {
                 goal = place.picture + *cells * cell;
