@@ -53,8 +53,7 @@ pub async fn run(config: Config) -> Result<()> {
     })?;
     let launcher = Launcher::start().context("no thread to start children from")?;
     let supervisor = Supervisor::new(shutdown.token());
-    let credentials =
-        Credentials::fresh().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    let credentials = credentials(&config.mediamtx)?;
     let gate_url = format!("http://{address}/internal/media-gate");
     let choice = media_choice(&config, &launcher, gate_url);
     let media = MediaMtx::start(
@@ -107,6 +106,15 @@ pub async fn run(config: Config) -> Result<()> {
     supervisor.ended().await;
     tracing::info!("Stopped.");
     Ok(())
+}
+
+/// What the media server's API is asked with: made anew for our own, given for somebody else's.
+fn credentials(config: &MediamtxConfig) -> Result<Credentials> {
+    if let (MediamtxMode::External, Some(user)) = (config.mode, &config.api_user) {
+        let (user, password) = (user.clone(), config.api_password.clone());
+        return Ok(Credentials { user, password });
+    }
+    Credentials::fresh().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))
 }
 
 fn open_store(folder: &Path, clock: &SystemClock) -> Result<Store> {

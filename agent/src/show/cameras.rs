@@ -4,10 +4,42 @@
 //! changed are made anew.
 
 use super::parts::Parts;
-use engine::mediamtx::{PathName, PathSpec, camera_url};
+use engine::mediamtx::{MediaMtx, PathName, PathSpec, Track, camera_url};
 use model::{Camera, CameraId, Secret};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use store::Tree;
+
+/// How long an input waits to learn a camera's codecs.
+const CODECS: Duration = Duration::from_secs(1);
+
+/// Where a camera is read on this machine. By RTMP, whose packets carry one clock for picture and
+/// sound, where its codecs allow it; RTSP places the tracks by their arrival.
+pub(super) fn address(media: &MediaMtx, id: &CameraId) -> String {
+    let path = PathName::camera(id);
+    let snapshots = media.snapshots();
+    let snapshot = snapshots.borrow();
+    let tracks = snapshot
+        .path(&path)
+        .map_or(&[][..], |path| path.tracks.as_slice());
+    let fits = |track: &Track| matches!(track.codec.as_str(), "H264" | "MPEG-4 Audio");
+    if !tracks.is_empty() && tracks.iter().all(fits) {
+        media.rtmp_url(&path)
+    } else {
+        media.rtsp_url(&path)
+    }
+}
+
+/// [`address`], once the camera's codecs are known or after a second without.
+pub(super) async fn settled_address(media: &MediaMtx, id: &CameraId) -> String {
+    let path = PathName::camera(id);
+    let mut snapshots = media.snapshots();
+    let known =
+        snapshots.wait_for(|now| now.path(&path).is_some_and(|path| !path.tracks.is_empty()));
+    // Without them the camera is read by RTSP, which carries every codec.
+    drop(tokio::time::timeout(CODECS, known).await);
+    address(media, id)
+}
 
 /// The cameras that are pulled, and from where.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! business.
 
 use super::board::{Board, Standing};
+use super::cameras;
 use super::director::{Order, Orders, ShowDirector, Taken};
 use super::gallery::Gallery;
 use super::inputs::{Need, needs};
@@ -51,6 +52,8 @@ pub(super) struct Open {
     /// `None` when it could not be opened.
     input: Option<Input>,
     pub(super) source: Source,
+    /// Where a camera is read.
+    address: Option<String>,
 }
 
 impl Open {
@@ -154,7 +157,7 @@ impl Session {
         let pattern_source = Source::Pattern(Pattern::TechnicalDifficulties);
         open_inputs.insert(
             PATTERN,
-            opened(pattern_need, pattern_source, Some(pattern_input)),
+            opened(pattern_need, pattern_source, Some((pattern_input, None))),
         );
         let mut wanted = Vec::new();
         needs(
@@ -167,14 +170,10 @@ impl Session {
             let Some(one) = rundown.sources().get(need.source) else {
                 continue;
             };
-            let found = source_of(parts, &one.source, size).await;
-            let found = match found {
-                Ok(source) => open(parts, spec(source)).await,
-                Err(error) => Err(error),
-            };
-            let input = kept(found, &one.source).map(|(inlet, input)| {
+            let found = open_source(parts, &one.source, size, &spec).await;
+            let input = kept(found, &one.source).map(|(inlet, input, address)| {
                 inlets.push((need.input, inlet));
-                input
+                (input, address)
             });
             open_inputs.insert(need.input, opened(*need, one.source.clone(), input));
         }
@@ -324,6 +323,7 @@ impl Session {
         }
         self.wanted = wanted;
         self.late_sound(parts, &now);
+        self.follow_codecs(parts).await;
     }
 
     /// A camera that got a sound track after its decoder was started is opened again, when that is
@@ -350,17 +350,30 @@ impl Session {
         }
     }
 
+    /// A camera whose codecs became others than those it was opened for is opened anew.
+    async fn follow_codecs(&mut self, parts: &Parts) {
+        let moved = self.open.values().filter_map(|open| {
+            let (Source::Camera(id), Some(address)) = (&open.source, &open.address) else {
+                return None;
+            };
+            let lost = open.stats()?.state == SourceState::Waiting;
+            (lost && cameras::address(&parts.media, id) != *address)
+                .then(|| (open.need, open.source.clone()))
+        });
+        for (need, source) in moved.collect::<Vec<_>>() {
+            self.open_input(parts, need, source).await;
+        }
+    }
+
     async fn open_input(&mut self, parts: &Parts, need: Need, source: Source) {
-        let found = match source_of(parts, &source, self.profile.size).await {
-            Ok(found) => open(parts, self.spec(found)).await,
-            Err(error) => Err(error),
-        };
-        let input = kept(found, &source).and_then(|(inlet, input)| {
+        let spec = |found| self.spec(found);
+        let found = open_source(parts, &source, self.profile.size, &spec).await;
+        let input = kept(found, &source).and_then(|(inlet, input, address)| {
             let attached = self.program.attach(need.input, inlet);
             let attached = attached.inspect_err(
                 |error| tracing::warn!(%error, ?source, "A source does not reach the mixer."),
             );
-            attached.is_ok().then_some(input)
+            attached.is_ok().then_some((input, address))
         });
         self.open.insert(need.input, opened(need, source, input));
     }
@@ -458,12 +471,14 @@ impl Session {
     }
 }
 
-fn opened(need: Need, source: Source, input: Option<Input>) -> Open {
+fn opened(need: Need, source: Source, input: Option<(Input, Option<String>)>) -> Open {
+    let (input, address) = input.map_or((None, None), |(input, address)| (Some(input), address));
     Open {
         need,
         idle: 0,
         input,
         source,
+        address,
     }
 }
 
@@ -514,7 +529,7 @@ fn sound(parts: &Parts, source: &Source) -> AudioPolicy {
 async fn source_of(parts: &Parts, source: &Source, size: Size) -> Result<InputSource, ShowError> {
     Ok(match source {
         Source::Camera(id) => InputSource::Live {
-            url: parts.media.rtsp_url(&PathName::camera(id)),
+            url: cameras::settled_address(&parts.media, id).await,
         },
         Source::Media {
             asset,
@@ -540,6 +555,22 @@ async fn still(parts: &Parts, pattern: Pattern, size: Size) -> Result<Arc<Still>
     drawn
         .map(Arc::new)
         .map_err(|_| ShowError::Internal("draw a pattern"))
+}
+
+/// Opens what a source shows; for a camera it tells where it is read.
+async fn open_source(
+    parts: &Parts,
+    source: &Source,
+    size: Size,
+    spec: &impl Fn(InputSource) -> InputSpec,
+) -> Result<(Inlet, Input, Option<String>), ShowError> {
+    let found = source_of(parts, source, size).await?;
+    let address = match &found {
+        InputSource::Live { url } => Some(url.clone()),
+        InputSource::File { .. } | InputSource::Still(_) => None,
+    };
+    let (inlet, input) = open(parts, spec(found)).await?;
+    Ok((inlet, input, address))
 }
 
 async fn open(parts: &Parts, spec: InputSpec) -> Result<(Inlet, Input), ShowError> {
