@@ -68,6 +68,27 @@ impl Agent {
     /// When it is not ready after 30 s.
     #[must_use]
     pub fn with(options: AgentOptions) -> Self {
+        let mut agent = Self::launched(options);
+        agent.wait_ready();
+        agent
+    }
+
+    /// An agent that lacks something: its API answers, more is not waited for.
+    ///
+    /// # Panics
+    /// When its API does not answer after 30 s.
+    #[must_use]
+    pub fn lacking(environment: &[(&str, String)]) -> Self {
+        let named = |(key, value): &(&str, String)| ((*key).to_owned(), value.clone());
+        let mut agent = Self::launched(AgentOptions {
+            environment: environment.iter().map(named).collect(),
+            ..AgentOptions::default()
+        });
+        agent.wait_answer("/healthz");
+        agent
+    }
+
+    fn launched(options: AgentOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = options.data.unwrap_or_else(|| folder.path().join("data"));
         let port = options.port.unwrap_or_else(free_port);
@@ -92,7 +113,7 @@ impl Agent {
         }
         environment.extend(options.environment);
         let child = launch(&environment, &folder.path().join("log"));
-        let mut agent = Self {
+        Self {
             rtsp_port,
             rtmp_port,
             hls_port,
@@ -101,9 +122,7 @@ impl Agent {
             environment,
             data,
             folder,
-        };
-        agent.wait_ready();
-        agent
+        }
     }
 
     /// Runs the agent to its end with these variables and nothing else of ours: for settings that it
@@ -123,11 +142,15 @@ impl Agent {
     }
 
     fn wait_ready(&mut self) {
+        self.wait_answer("/readyz");
+    }
+
+    fn wait_answer(&mut self, path: &str) {
         let ready = until(Duration::from_secs(30), || {
             !self.child.is_running()
                 || self
                     .http
-                    .try_call("GET", "/readyz", None)
+                    .try_call("GET", path, None)
                     .is_some_and(|reply| reply.status == 200)
         });
         let running = self.child.is_running();

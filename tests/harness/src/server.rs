@@ -30,6 +30,8 @@ pub struct MediaServer {
     pub rtsp_port: u16,
     /// RTMP.
     pub rtmp_port: u16,
+    /// Its API.
+    pub api_port: u16,
     api: Http,
     child: Child,
     _folder: TempDir,
@@ -99,6 +101,7 @@ impl MediaServer {
         Self {
             rtsp_port,
             rtmp_port,
+            api_port,
             api,
             child,
             _folder: folder,
@@ -126,6 +129,15 @@ impl MediaServer {
             .into_iter()
             .find(|item| item["name"] == name)
             .unwrap_or(Value::Null)
+    }
+
+    /// Names of the paths that are configured.
+    #[must_use]
+    pub fn configured(&self) -> Vec<String> {
+        let list = self.api.get("/v3/config/paths/list").ok();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        let name = |item: &Value| item["name"].as_str().unwrap_or_default().to_owned();
+        items.iter().map(name).collect()
     }
 
     /// Bytes received on a path.

@@ -9,11 +9,14 @@
 )]
 
 use harness::{
-    Agent, Camera, CameraOptions, Clip, Fault, FaultServer, Http, cue, judge, overlay, record,
-    timeline,
+    Agent, Camera, CameraOptions, Clip, Fault, FaultServer, Http, MediaServer, Reply, cue, judge,
+    overlay, record, timeline, until,
 };
 use integration::{report, three_cameras};
 use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 #[test]
 fn every_wrong_request_is_refused_with_what_to_do_next() {
@@ -233,6 +236,198 @@ fn a_cue_of_a_broken_source_is_a_picture_that_says_so() {
     assert_eq!(agent.status()["metrics"]["encoder_restarts"], 0);
 }
 
+/// Without its tools the agent's page opens all the same, and says what is missing.
+#[test]
+fn a_tool_that_is_missing_or_of_a_wrong_version_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, says: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let nowhere = "/nowhere/program".to_owned();
+    let ffmpeg = "VISTTER__FFMPEG__PATH";
+    let mediamtx = "VISTTER__MEDIAMTX__PATH";
+    let old_ffmpeg = script("ffmpeg", "ffmpeg version 4.1.2 Copyright");
+    let old_mediamtx = script("mediamtx", "v1.0.0");
+    for (key, value, code, word) in [
+        (
+            ffmpeg,
+            nowhere.clone(),
+            "FFMPEG_MISSING",
+            "/nowhere/program",
+        ),
+        (ffmpeg, old_ffmpeg, "FFMPEG_MISSING", "4.1.2"),
+        (mediamtx, nowhere, "MEDIAMTX_MISSING", "/nowhere/program"),
+        (mediamtx, old_mediamtx, "MEDIAMTX_MISSING", "v1.0.0"),
+    ] {
+        let agent = Agent::lacking(&[(key, value)]);
+        let api = agent.api();
+        let show = timeline("t", 10.0, vec![pattern_cue()], Vec::new());
+        let _ = api.post("/api/timelines", show).ok();
+        let start = || api.post("/api/preview/start", json!({ "timeline_id": "t" }));
+        if key == mediamtx {
+            let ready = api.get("/readyz");
+            assert_eq!(ready.refusal(), (503, code.to_owned()), "{}", ready.text);
+            let health = api.get("/api/preview/health");
+            assert_eq!(health.refusal(), (503, code.to_owned()), "{}", health.text);
+        } else {
+            // The media server may take a moment; what is missing is not waited for.
+            assert!(until(Duration::from_secs(10), || api.get("/readyz").status == 200));
+        }
+        let refused = start();
+        report(code, &refused.text);
+        assert_eq!(
+            refused.refusal(),
+            (503, code.to_owned()),
+            "{}",
+            refused.text
+        );
+        assert!(refused.text.contains(word), "{}", refused.text);
+        assert_eq!(api.get("/").status, 200);
+    }
+}
+
+/// Another program on our ports, a MediaMTX that lets anyone in among them, is named and left alone.
+#[test]
+fn ports_in_use_are_named_with_their_settings_and_their_user_is_left_alone() {
+    let stranger = MediaServer::start();
+    let held = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let hls = held.local_addr().unwrap().port();
+    let api_port = stranger.api_port;
+    let agent = Agent::lacking(&[
+        ("VISTTER__MEDIAMTX__HLS_PORT", hls.to_string()),
+        ("VISTTER__MEDIAMTX__API_PORT", api_port.to_string()),
+    ]);
+    let api = agent.api();
+    let show = timeline("t", 10.0, vec![pattern_cue()], Vec::new());
+    let _ = api.post("/api/timelines", show).ok();
+    let before = stranger.configured();
+    let named = |reply: &Reply| {
+        let words = [
+            hls.to_string(),
+            api_port.to_string(),
+            "mediamtx.hls_port".to_owned(),
+            "mediamtx.api_port".to_owned(),
+        ];
+        words.iter().all(|word| reply.text.contains(word))
+    };
+    let ready = || api.get("/readyz");
+    assert!(
+        until(Duration::from_secs(5), || named(&ready())),
+        "{}",
+        ready().text
+    );
+    for reply in [
+        ready(),
+        api.get("/api/preview/health"),
+        api.post("/api/preview/start", json!({ "timeline_id": "t" })),
+    ] {
+        report("ports in use", &reply.text);
+        assert_eq!(reply.refusal(), (503, "PREVIEW_SERVER_DOWN".to_owned()));
+        assert!(named(&reply), "{}", reply.text);
+    }
+    let camera = json!({ "id": "1", "name": "c", "address": "127.0.0.1", "port": 9 });
+    let _ = api.post("/api/cameras", camera);
+    assert_eq!(
+        stranger.configured(),
+        before,
+        "the agent wrote into another server"
+    );
+    drop((held, stranger));
+    assert!(
+        until(Duration::from_secs(40), || ready().status == 200),
+        "{}",
+        ready().text
+    );
+}
+
+#[test]
+fn absurd_requests_while_on_air_do_not_touch_the_program() {
+    let agent = Agent::start();
+    let cameras = three_cameras(&agent);
+    let cues = vec![cue("a", "1", 0.0, 600.0, 0.0)];
+    let words = json!({ "type": "text", "text": "Hello", "position": "top_right" });
+    let texts = vec![overlay("o", 0.0, 600.0, words)];
+    agent.preview(&timeline("show", 600.0, cues, texts));
+    let encoder = agent.encoder_pid();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("program.nut");
+    let url = agent.rtsp("program");
+    let api = agent.api();
+    std::thread::scope(|scope| {
+        let recorder = scope.spawn(|| record(&url, 12.0, &file));
+        std::thread::sleep(Duration::from_secs(3));
+        for (what, path, body) in [
+            (
+                "seek before the start",
+                "/api/timeline-execution/seek",
+                json!({ "position": -1 }),
+            ),
+            (
+                "seek to 1e300",
+                "/api/timeline-execution/seek",
+                json!({ "position": 1e300 }),
+            ),
+            (
+                "seek to a word",
+                "/api/timeline-execution/seek",
+                json!({ "position": "x" }),
+            ),
+            (
+                "an unknown camera",
+                "/api/cameras/nobody/to-program",
+                json!({}),
+            ),
+            (
+                "nobody to go live to",
+                "/api/preview/go-live",
+                json!({ "destination_ids": [] }),
+            ),
+            (
+                "an unknown destination",
+                "/api/preview/go-live",
+                json!({ "destination_ids": ["x"] }),
+            ),
+            (
+                "a countdown of years",
+                "/api/preview/go-live",
+                json!({ "destination_ids": ["x"], "countdown_s": 99_999_999 }),
+            ),
+            (
+                "a second preview",
+                "/api/preview/start",
+                json!({ "timeline_id": "show" }),
+            ),
+            (
+                "an unknown profile",
+                "/api/preview/start",
+                json!({ "timeline_id": "show", "profile": "8k" }),
+            ),
+        ] {
+            let reply = api.post(path, body);
+            let (status, code) = reply.refusal();
+            report(what, format!("{status} {code}"));
+            assert!((400..500).contains(&status), "{what}: {}", reply.text);
+        }
+        for _ in 0..5 {
+            let body = vec![b'x'; 10_000_000];
+            if let Some(reply) = api.try_call("POST", "/api/timelines", Some(body)) {
+                assert!((400..500).contains(&reply.status), "{}", reply.text);
+            }
+        }
+        recorder.join().unwrap();
+    });
+    let seen = judge(&file);
+    let slips = seen.slips(cameras[0].clip.frames());
+    report("lost or repeated", format!("{slips:?}"));
+    // The first second of an RTSP reader may step once, when its clock is set.
+    assert!(slips.iter().all(|slip| slip.at < 60), "{slips:?}");
+    assert_eq!(seen.black(), 0);
+    assert_eq!(agent.encoder_pid(), encoder);
+}
+
 #[test]
 fn settings_of_the_wrong_shape_are_refused_with_file_key_and_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -241,8 +436,6 @@ fn settings_of_the_wrong_shape_are_refused_with_file_key_and_line() {
         ("VISTTER__API__PORT", "many", "VISTTER__API__PORT"),
         ("VISTTER__API__PROT", "8080", "VISTTER__API__PROT"),
         ("VISTTER__PROGRAM__PROFILE", "huge", "profile"),
-        ("VISTTER__FFMPEG__PATH", "/nowhere/ffmpeg", "ffmpeg"),
-        ("VISTTER__MEDIAMTX__PATH", "/nowhere/mediamtx", "mediamtx"),
     ] {
         let environment = [
             ("VISTTER__DATA_DIR".to_owned(), data.clone()),
@@ -253,6 +446,11 @@ fn settings_of_the_wrong_shape_are_refused_with_file_key_and_line() {
         assert_ne!(code, Some(0));
         assert!(said.to_lowercase().contains(&word.to_lowercase()), "{said}");
     }
+}
+
+fn pattern_cue() -> Value {
+    json!({ "id": "p", "start_time": 0.0, "duration": 10.0, "action": "show_media",
+        "params": { "pattern": "technical_difficulties" } })
 }
 
 fn add(api: &Http, id: &str, port: u16) {
