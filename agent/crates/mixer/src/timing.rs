@@ -62,7 +62,8 @@ pub struct SourceTiming {
     place: Option<Place>,
     /// How unevenly frames come: the usual worst delay beyond the least.
     jitter: i64,
-    /// How long after a frame's least delay the sound that belongs to it is there to be rendered.
+    /// How long after a frame's least delay the sound that belongs to it has to be waited for. Sound
+    /// is heard half a program frame after its picture is due, and rendered when its last sample is.
     sound_lag: i64,
     /// What `jitter` and `sound_lag` were up to one second ago, and one to two seconds ago. Growth
     /// counts only once it has lasted so long: when the PTS step, both are wrong for a while.
@@ -144,7 +145,7 @@ impl SourceTiming {
         match self.state {
             State::Empty => {
                 self.state = sound_only(arrived_ns);
-                self.sound_lag = self.half + MARGIN;
+                self.sound_lag = MARGIN;
                 self.calm = [(0, self.sound_lag); 2];
                 self.settle(delay, pts_ns, arrived_ns);
             }
@@ -163,7 +164,7 @@ impl SourceTiming {
             State::Settled { .. } => {
                 let lag = self.sounds.most().zip(self.frames.least());
                 if let Some((most, least)) = lag {
-                    let lag = most - least + self.half + MARGIN;
+                    let lag = most - least - self.half + MARGIN;
                     self.sound_lag = if lag > LATEST_SOUND { 0 } else { lag };
                 }
             }
