@@ -9,7 +9,7 @@ TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
-PROMISES := bad_input cuts golive overlays avsync latency lifecycle preview secrets sources
+PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources
 
 .PHONY: help setup setup-test build test check unit parts media demo smoke \
 	cuts-long avsync-long overlays-long golive-long
