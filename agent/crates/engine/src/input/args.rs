@@ -1,4 +1,4 @@
-//! Arguments of the decoders. Why each flag is there: `docs/ARCHITECTURE.md`, "Decoders".
+//! Arguments of the decoders. What is not obvious about them: `docs/ARCHITECTURE.md`, "What FFmpeg is told".
 
 use super::{InputSource, InputSpec};
 use model::{Fit, Size};

@@ -1,4 +1,4 @@
-//! Arguments of the encoders. Why each flag is there: `docs/ARCHITECTURE.md`, "Encoder".
+//! Arguments of the encoders. What is not obvious about them: `docs/ARCHITECTURE.md`, "What FFmpeg is told".
 
 use super::{AudioCodec, EncoderSpec};
 use crate::trial::Chosen;
