@@ -14,6 +14,10 @@ use overlay::Studio;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the end of a show waits for its slate to go.
+const UNWANTED: Duration = Duration::from_millis(500);
 
 /// The films that were made. Clones share them.
 #[derive(Debug, Clone)]
@@ -85,7 +89,9 @@ pub(super) async fn want(parts: &Parts, path: &PathName, profile: Profile, encod
 
 /// Wants the path as it is between shows: nothing is on it.
 pub(super) async fn unwant(parts: &Parts, path: &PathName) {
-    put(parts, path, PathSpec::published()).await;
+    // Wanted at once; when the agent ends, the server is going away too and is not waited for.
+    let made = put(parts, path, PathSpec::published());
+    drop(tokio::time::timeout(UNWANTED, made).await);
 }
 
 async fn put(parts: &Parts, path: &PathName, spec: PathSpec) {
