@@ -177,7 +177,10 @@ fn send(clip: &Clip, server: &MediaServer, options: &CameraOptions, folder: &Pat
             "rtsp",
             &server.rtsp(PATH),
         ]),
+        // Or a sound that pauses would hold the picture, which no camera does.
         Via::Rtmp => more(&[
+            "-max_interleave_delta",
+            "1",
             "-flvflags",
             "no_duration_filesize",
             "-f",

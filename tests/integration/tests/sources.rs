@@ -114,6 +114,18 @@ fn a_camera_without_sound_gets_silence() {
 }
 
 #[test]
+fn sound_that_comes_late_is_heard() {
+    let clip = Clip {
+        sound: Sound::Between(4.0, 8.0),
+        ..Clip::new(2)
+    };
+    let (seen, _agent) = program_of(clip, CameraOptions::default(), 14.0);
+    comes_out_right(clip, &seen);
+    assert!(!seen.beeps.is_empty());
+    assert!(seen.sound_steps.is_empty(), "{:?}", seen.sound_steps);
+}
+
+#[test]
 fn sound_that_ends_and_comes_again_does_not_hold_the_picture() {
     let clip = Clip {
         sound: Sound::Between(0.0, 4.0),
