@@ -9,7 +9,7 @@ use crate::config::{Config, MediamtxConfig, MediamtxMode};
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
 use crate::modules::{Parts as ModuleParts, Records, Router};
 use crate::show::{Encoders, Fillers, Owner, Parts as ShowParts, Show};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, System};
 use anyhow::{Context, Result};
 use engine::mediamtx::gate::{self, Policy, Publisher};
 use engine::mediamtx::{
@@ -53,6 +53,7 @@ pub async fn run(config: Config) -> Result<()> {
     })?;
     let launcher = Launcher::start().context("no thread to start children from")?;
     let supervisor = Supervisor::new(shutdown.token());
+    let system = System::start(&supervisor, config.data_dir.clone());
     let credentials = credentials(&config.mediamtx)?;
     let gate_url = format!("http://{address}/internal/media-gate");
     let choice = media_choice(&config, &launcher, gate_url);
@@ -77,7 +78,7 @@ pub async fn run(config: Config) -> Result<()> {
         fillers: Fillers::new(&config.data_dir.join("fillers")),
     };
     try_encoder(&parts, &config);
-    let metrics = Arc::new(Metrics::new(show.clone()));
+    let metrics = Arc::new(Metrics::new(show.clone(), system.clone()));
     let router = Router::new(ModuleParts {
         records: Records::new(store, Arc::new(clock)),
         show,

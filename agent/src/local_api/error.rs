@@ -172,6 +172,7 @@ const fn status(code: Code) -> StatusCode {
         | Code::CueNotFound
         | Code::OverlayNotFound
         | Code::DestinationNotFound
+        | Code::AlertNotFound
         | Code::StreamNotFound => StatusCode::NOT_FOUND,
         Code::Conflict
         | Code::CameraInUse
@@ -195,11 +196,14 @@ const fn status(code: Code) -> StatusCode {
         | Code::AssetTooLarge
         | Code::DestinationInvalid
         | Code::DestinationRejected
-        | Code::DestinationLimit => StatusCode::UNPROCESSABLE_ENTITY,
+        | Code::DestinationLimit
+        | Code::WebhookInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::FeatureDisabled => StatusCode::NOT_IMPLEMENTED,
-        Code::CameraOffline | Code::DestinationUnreachable => StatusCode::BAD_GATEWAY,
+        Code::CameraOffline | Code::DestinationUnreachable | Code::WebhookFailed => {
+            StatusCode::BAD_GATEWAY
+        }
         Code::Interrupted
         | Code::Busy
         | Code::PreviewServerDown

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use futures_util::StreamExt;
-use model::{CameraId, CueId, DestinationId, IdError, StreamId, TimelineId};
+use model::{AlertId, CameraId, CueId, DestinationId, IdError, StreamId, TimelineId};
 use protocol::Code;
 use serde::de::DeserializeOwned;
 
@@ -94,7 +94,7 @@ fn refuse(error: &serde_json::Error, mut field: String) -> RequestError {
     if let Some(name) = missing {
         field = format!("{field}/{name}");
     }
-    let secret = ["/password", "/stream_key"]
+    let secret = ["/password", "/stream_key", "/secret", "/url"]
         .iter()
         .any(|name| field.ends_with(name));
     let message = match missing {
@@ -150,6 +150,7 @@ named! {
     TimelineId, "timeline", TimelineNotFound;
     CueId, "overlay", OverlayNotFound;
     StreamId, "stream", StreamNotFound;
+    AlertId, "alert", AlertNotFound;
 }
 
 impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {

@@ -3,6 +3,7 @@
 //! Owns the names and labels. The show's figures are read from its state at each scrape, so that there
 //! is one place that counts.
 
+use super::{System, SystemSample};
 use crate::show::{DestinationState, Mode, Show, ShowStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
@@ -43,9 +44,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counters at zero; the show's figures are read from `show`.
+    /// Counters at zero; the show's figures are read from `show`, the machine's from `system`.
     #[must_use]
-    pub fn new(show: Show) -> Self {
+    pub fn new(show: Show, system: System) -> Self {
         let mut registry = Registry::with_prefix("vistter");
         let requests = Family::default();
         let commands = Family::default();
@@ -61,6 +62,7 @@ impl Metrics {
             .set(1);
         registry.register("build_info", "The running version", build);
         registry.register_collector(Box::new(ShowFigures(show)));
+        registry.register_collector(Box::new(SystemFigures(system)));
         Self {
             registry,
             requests,
@@ -97,6 +99,118 @@ impl Metrics {
         }
         out
     }
+}
+
+#[derive(Debug)]
+struct SystemFigures(System);
+
+impl Collector for SystemFigures {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        for (name, help, value) in machine(&self.0.sample()) {
+            let metric = ConstGauge::new(value);
+            metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The machine's figures; those that this machine does not tell are left out.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "Prometheus knows no other numbers"
+)]
+fn machine(now: &SystemSample) -> Vec<(&'static str, &'static str, f64)> {
+    if now.at_ns == 0 {
+        return Vec::new();
+    }
+    let count = |n: u64| n as f64;
+    let mut all = vec![
+        (
+            "system_cpu_percent",
+            "Busy processor, of all cores",
+            f64::from(now.cpu.busy),
+        ),
+        (
+            "agent_cpu_percent",
+            "Agent and children, of all cores",
+            f64::from(now.cpu.ours),
+        ),
+        ("system_cpu_cores", "Cores", f64::from(now.cpu.cores)),
+        (
+            "system_memory_bytes",
+            "Memory of the machine",
+            count(now.memory.total),
+        ),
+        (
+            "system_memory_available_bytes",
+            "Memory to be had",
+            count(now.memory.available),
+        ),
+        (
+            "agent_memory_bytes",
+            "Memory of the agent itself",
+            count(now.memory.agent),
+        ),
+        (
+            "agent_tree_memory_bytes",
+            "Memory of agent and children",
+            count(now.memory.ours),
+        ),
+        (
+            "agent_processes",
+            "The agent and its children",
+            count(now.cpu.processes.len() as u64),
+        ),
+        (
+            "disk_bytes",
+            "File system of the data folder",
+            count(now.disk.total),
+        ),
+        (
+            "disk_available_bytes",
+            "What is left of it",
+            count(now.disk.available),
+        ),
+        (
+            "network_receive_bps",
+            "Received, bits a second",
+            count(now.network.rx_bps),
+        ),
+        (
+            "network_transmit_bps",
+            "Sent, bits a second",
+            count(now.network.tx_bps),
+        ),
+    ];
+    if let Some(degrees) = now.temperature_c {
+        all.push((
+            "temperature_celsius",
+            "Of the processor",
+            f64::from(degrees),
+        ));
+    }
+    let flags = [
+        (
+            "throttled",
+            "The firmware holds the processor back",
+            now.throttled,
+        ),
+        (
+            "under_voltage",
+            "The supply voltage is too low",
+            now.under_voltage,
+        ),
+        (
+            "clock_synced",
+            "The time of day is in step",
+            now.clock_synced,
+        ),
+    ];
+    let known = flags
+        .into_iter()
+        .filter_map(|(name, help, flag)| flag.map(|flag| (name, help, f64::from(u8::from(flag)))));
+    all.extend(known);
+    all
 }
 
 #[derive(Debug)]
@@ -243,7 +357,13 @@ mod tests {
     #[test]
     fn the_counters_are_written_with_their_names() {
         let (show, inbox) = Show::channel();
-        let metrics = Metrics::new(show);
+        let sample = SystemSample {
+            at_ns: 1,
+            throttled: Some(true),
+            ..SystemSample::default()
+        };
+        let system = System::of(tokio::sync::watch::channel(std::sync::Arc::new(sample)).1);
+        let metrics = Metrics::new(show, system);
         metrics.request("GET", "/api/cameras", 200);
         metrics.command("camera.list", "ok", 0.01);
         let status = ShowStatus {
@@ -261,6 +381,8 @@ mod tests {
             "vistter_commands_total{command=\"camera.list\",result=\"ok\"} 1",
             "vistter_program_mode 2",
             "vistter_program_frames_total 7",
+            "vistter_throttled 1.0",
+            "vistter_agent_processes 0.0",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

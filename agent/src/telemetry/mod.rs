@@ -1,10 +1,12 @@
-//! What the agent tells about itself: its log and its counters.
+//! What the agent tells about itself: its log, its counters and how its machine is.
 //!
-//! Owns the set-up of `tracing` and the Prometheus registry. Never decides on what it sees, and never
+//! Owns the set-up of `tracing`, the Prometheus registry and the sampler of the machine. Never decides on what it sees, and never
 //! prints a secret: secrets have no printable form (`model::Secret`).
 
 mod log;
 mod metrics;
+pub mod system;
 
 pub use log::{LogError, init};
 pub use metrics::Metrics;
+pub use system::{System, SystemSample};

@@ -100,6 +100,10 @@ id!(
     StreamId, 40, path_char
 );
 id!(
+    /// An alert: a number.
+    AlertId, 40, path_char
+);
+id!(
     /// A timeline: `[A-Za-z0-9._:-]{1,64}`.
     TimelineId, 64, document_char
 );

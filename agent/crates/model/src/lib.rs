@@ -18,7 +18,9 @@ mod source;
 pub use camera::{AudioPolicy, Camera, CameraKind, CameraProtocol};
 pub use destination::{Destination, Platform};
 pub use graphic::{Colour, Graphic, GraphicKind, Position};
-pub use id::{AssetPath, CameraId, CueId, DestinationId, IdError, StreamId, TimelineId, TrackId};
+pub use id::{
+    AlertId, AssetPath, CameraId, CueId, DestinationId, IdError, StreamId, TimelineId, TrackId,
+};
 pub use plan::{
     AudioFeed, Director, FramePlan, InputHealth, InputState, Layer, MAX_FEEDS, MAX_LAYERS, Picture,
     RasterId, Shot, Transition,

@@ -10,7 +10,7 @@ use crate::show::{
     DestinationState, DestinationStatus, Mode, Position, Request, Show, ShowError, ShowStatus,
     ShownTimeline, StreamState, StreamStatus,
 };
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, System};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use engine::mediamtx::{Probe, ProbeError};
@@ -161,7 +161,10 @@ impl Stage {
             }
         });
         let server = Arc::new(Server::default());
-        let metrics = Arc::new(Metrics::new(show.clone()));
+        let metrics = Arc::new(Metrics::new(
+            show.clone(),
+            System::of(tokio::sync::watch::channel(Arc::default()).1),
+        ));
         let parts = Parts {
             records: Records::new(store, clock.clone()),
             show,
