@@ -7,16 +7,19 @@
 mod board;
 mod cameras;
 mod director;
+mod encoding;
 mod error;
 mod fillers;
 mod gallery;
 mod handle;
 mod inputs;
+mod opening;
 mod owner;
 mod parts;
 mod report;
 mod sending;
 mod session;
+mod solo;
 mod status;
 mod straight;
 

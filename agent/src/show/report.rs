@@ -2,10 +2,11 @@
 //!
 //! Owns nothing; reads the session, the connections and their counters.
 
+use super::opening::Open;
 use super::owner::mode;
 use super::parts::Parts;
 use super::sending::Sending;
-use super::session::{Open, Session};
+use super::session::Session;
 use super::straight::Straight;
 use super::{
     ActiveOverlay, EncoderStatus, InputStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,

@@ -146,7 +146,7 @@ impl Sending {
                 url: self.parts.media.rtsp_url(&path),
                 audio: AudioCodec::Aac,
             }],
-            stall: super::session::STALL,
+            stall: super::encoding::STALL,
         };
         match session.program.add_encoder(spec) {
             Ok(id) => {

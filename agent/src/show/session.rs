@@ -7,24 +7,23 @@
 use super::board::{Board, Standing};
 use super::cameras;
 use super::director::{Order, Orders, ShowDirector, Taken};
+use super::encoding::{Meter, STALL, choose, outputs};
 use super::gallery::Gallery;
 use super::inputs::{Need, needs};
+use super::opening::{Open, chain, first_picture, kept, open, open_source, opened, sound, still};
 use super::parts::Parts;
 use super::{ShowError, Take, TakeTransition, fillers};
-use ::program::{Ask, Bus};
-use engine::input::{Inlet, Input, InputSource, InputSpec, SourceState};
+use engine::input::{InputSource, InputSpec, SourceState};
 use engine::mediamtx::PathName;
-use engine::program::{AudioCodec, EncoderSpec, Output, Program, ProgramSpec};
+use engine::program::{EncoderSpec, Program, ProgramSpec};
 use engine::trial::Trial;
 use model::{
-    AudioPolicy, CameraId, Director, FramePlan, FrameRate, InputHealth, InputId, Pattern, Profile,
-    ProfileName, Shot, Size, Source, Still, Transition,
+    CameraId, FrameRate, InputId, Pattern, Profile, ProfileName, Shot, Source, Transition,
 };
 use runtime::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use timeline::{Rundown, Timeline};
 
 /// How long before it is due a source is opened: connecting and a long group of pictures fit in.
@@ -33,35 +32,10 @@ const AHEAD_S: f64 = 8.0;
 const PATIENCE: u32 = 100;
 /// After a source could not be opened, it is left alone for so many looks.
 const PENALTY: u32 = 50;
-/// How long the start waits for the first picture.
-const FIRST_PICTURE: Duration = Duration::from_secs(3);
-/// Between looks while waiting for something of an input.
-const LOOK: Duration = Duration::from_millis(20);
-/// An encoder without progress for so long is replaced.
-pub(super) const STALL: Duration = Duration::from_secs(3);
 /// Numbers of inputs for cameras that no cue names begin here.
 const GUESTS: u32 = 1 << 20;
 /// The number of the input that always has a picture.
 const PATTERN: InputId = InputId(1 << 24);
-
-/// An input that is open.
-#[derive(Debug)]
-pub(super) struct Open {
-    need: Need,
-    idle: u32,
-    /// `None` when it could not be opened.
-    input: Option<Input>,
-    pub(super) source: Source,
-    /// Where a camera is read.
-    address: Option<String>,
-}
-
-impl Open {
-    /// Its counters, where it could be opened.
-    pub(super) fn stats(&self) -> Option<engine::input::InputStats> {
-        self.input.as_ref().map(Input::stats)
-    }
-}
 
 /// A running program.
 #[derive(Debug)]
@@ -82,31 +56,6 @@ pub(super) struct Session {
     ffmpeg: PathBuf,
     wanted: Vec<Need>,
     meter: Meter,
-}
-
-/// The program's bit rate, from what the media server received of it.
-#[derive(Debug, Default)]
-struct Meter {
-    /// When the last count was made, and the count.
-    last: Option<(u64, u64)>,
-    kbps: u32,
-}
-
-impl Meter {
-    /// Takes the count of a snapshot; those of one moment count once.
-    fn take(&mut self, at_ns: u64, bytes: u64) {
-        let Some((since, before)) = self.last else {
-            self.last = Some((at_ns, bytes));
-            return;
-        };
-        let ms = at_ns.saturating_sub(since) / 1_000_000;
-        if ms >= 900 {
-            // A new publisher counts from 0.
-            let kbps = bytes.saturating_sub(before).saturating_mul(8) / ms;
-            self.kbps = u32::try_from(kbps).unwrap_or(u32::MAX);
-            self.last = Some((at_ns, bytes));
-        }
-    }
 }
 
 impl Session {
@@ -468,232 +417,5 @@ impl Session {
             tracing::error!(%error, "The program did not end in order.");
         }
         fillers::unwant(parts, &PathName::program()).await;
-    }
-}
-
-fn opened(need: Need, source: Source, input: Option<(Input, Option<String>)>) -> Open {
-    let (input, address) = input.map_or((None, None), |(input, address)| (Some(input), address));
-    Open {
-        need,
-        idle: 0,
-        input,
-        source,
-        address,
-    }
-}
-
-/// The paths that the main encode is published to.
-fn outputs(parts: &Parts) -> Vec<Output> {
-    let to = |path: PathName, audio| Output {
-        url: parts.media.rtsp_url(&path),
-        audio,
-    };
-    vec![
-        to(PathName::program(), AudioCodec::Aac),
-        to(PathName::program_rtc(), AudioCodec::Opus),
-        to(PathName::preview(), AudioCodec::Aac),
-        to(PathName::preview_stream(), AudioCodec::Aac),
-    ]
-}
-
-pub(super) async fn choose(
-    parts: &Parts,
-    ffmpeg: &std::path::Path,
-    profile: Profile,
-) -> Result<Trial, ShowError> {
-    let (encoders, launcher, ffmpeg) = (
-        parts.encoders.clone(),
-        parts.launcher.clone(),
-        ffmpeg.to_owned(),
-    );
-    let trial = tokio::task::spawn_blocking(move || encoders.choose(&launcher, &ffmpeg, &profile));
-    let trial = trial
-        .await
-        .map_err(|_| ShowError::Internal("try the encoders"))?;
-    trial.map_err(|error| ShowError::NoEncoder(error.to_string()))
-}
-
-/// The policy for a source's sound where its cue says nothing.
-fn sound(parts: &Parts, source: &Source) -> AudioPolicy {
-    match source {
-        Source::Camera(id) => parts
-            .camera(id)
-            .map(|camera| camera.audio)
-            .unwrap_or_default(),
-        Source::Media { .. } => AudioPolicy::Passthrough,
-        Source::Pattern(_) | Source::Colour(_) => AudioPolicy::Silence,
-    }
-}
-
-/// Where the engine finds what a source shows.
-async fn source_of(parts: &Parts, source: &Source, size: Size) -> Result<InputSource, ShowError> {
-    Ok(match source {
-        Source::Camera(id) => InputSource::Live {
-            url: cameras::settled_address(&parts.media, id).await,
-        },
-        Source::Media {
-            asset,
-            looping,
-            fit,
-        } => {
-            let missing = |_| ShowError::AssetMissing(asset.as_str().to_owned());
-            InputSource::File {
-                path: parts.assets.resolve(asset).map_err(missing)?,
-                looping: *looping,
-                start_at: Duration::ZERO,
-                fit: *fit,
-            }
-        }
-        Source::Pattern(pattern) => InputSource::Still(still(parts, *pattern, size).await?),
-        Source::Colour(colour) => InputSource::Still(Arc::new(parts.studio.colour(*colour, size))),
-    })
-}
-
-async fn still(parts: &Parts, pattern: Pattern, size: Size) -> Result<Arc<Still>, ShowError> {
-    let studio = Arc::clone(&parts.studio);
-    let drawn = tokio::task::spawn_blocking(move || studio.pattern(pattern, size)).await;
-    drawn
-        .map(Arc::new)
-        .map_err(|_| ShowError::Internal("draw a pattern"))
-}
-
-/// Opens what a source shows; for a camera it tells where it is read.
-async fn open_source(
-    parts: &Parts,
-    source: &Source,
-    size: Size,
-    spec: &impl Fn(InputSource) -> InputSpec,
-) -> Result<(Inlet, Input, Option<String>), ShowError> {
-    let found = source_of(parts, source, size).await?;
-    let address = match &found {
-        InputSource::Live { url } => Some(url.clone()),
-        InputSource::File { .. } | InputSource::Still(_) => None,
-    };
-    let (inlet, input) = open(parts, spec(found)).await?;
-    Ok((inlet, input, address))
-}
-
-async fn open(parts: &Parts, spec: InputSpec) -> Result<(Inlet, Input), ShowError> {
-    let launcher = parts.launcher.clone();
-    let opened = tokio::task::spawn_blocking(move || engine::input::open(&launcher, spec)).await;
-    let opened = opened.map_err(|_| ShowError::Internal("open a source"))?;
-    opened.map_err(|error| {
-        tracing::debug!(error = %chain(&error), "A source cannot be opened.");
-        ShowError::Overlay(chain(&error))
-    })
-}
-
-/// Logs a source that cannot be opened: the show goes on without it.
-fn kept<T>(opened: Result<T, ShowError>, source: &Source) -> Option<T> {
-    opened
-        .inspect_err(|error| tracing::warn!(%error, ?source, "A source cannot be shown."))
-        .ok()
-}
-
-/// Waits until the first cue's source delivers, at most [`FIRST_PICTURE`].
-async fn first_picture(rundown: &Rundown, open: &BTreeMap<InputId, Open>) {
-    let first = rundown
-        .video()
-        .first()
-        .filter(|cue| cue.start == 0)
-        .map(|cue| cue.source);
-    let input = open.values().find(|open| Some(open.need.source) == first);
-    let Some(input) = input.and_then(|open| open.input.as_ref()) else {
-        return;
-    };
-    let there = async {
-        loop {
-            if !matches!(
-                input.stats().state,
-                SourceState::Connecting | SourceState::Waiting
-            ) {
-                return;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    // Without a picture the show begins all the same, with the pattern.
-    let _late = tokio::time::timeout(FIRST_PICTURE, there).await;
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// A program of one camera alone, published to `path` with AAC.
-///
-/// # Errors
-/// [`ShowError`]; nothing is left running then.
-pub(super) async fn one_camera(
-    parts: &Parts,
-    camera: &CameraId,
-    trial: &Trial,
-    profile: Profile,
-    path: &PathName,
-) -> Result<(Program, Input), ShowError> {
-    let ffmpeg = parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
-    let (size, rate) = (profile.size, profile.rate);
-    let fallback = still(parts, Pattern::TechnicalDifficulties, size).await?;
-    let spec = |source| InputSpec {
-        ffmpeg: ffmpeg.clone(),
-        size,
-        rate,
-        source,
-    };
-    let source = Source::Camera(camera.clone());
-    let live = source_of(parts, &source, size).await?;
-    let (inlet, input) = open(parts, spec(live)).await?;
-    let (pattern, _shown_for_ever) =
-        open(parts, spec(InputSource::Still(Arc::clone(&fallback)))).await?;
-    let ask = Ask::only(::program::Take {
-        shot: Shot {
-            input: InputId(0),
-            origin: None,
-        },
-        audio: sound(parts, &source),
-        live: true,
-    });
-    let director = OneSource {
-        bus: Bus::new(rate, PATTERN),
-        ask,
-    };
-    let encoder = EncoderSpec {
-        profile,
-        encoder: trial.chosen,
-        outputs: vec![Output {
-            url: parts.media.rtsp_url(path),
-            audio: AudioCodec::Aac,
-        }],
-        stall: STALL,
-    };
-    let spec = ProgramSpec {
-        ffmpeg,
-        size,
-        rate,
-        fallback,
-        encoder,
-    };
-    let inlets = vec![(InputId(0), inlet), (PATTERN, pattern)];
-    let program = Program::start(&parts.launcher, spec, inlets, Box::new(director));
-    let program = program.map_err(|error| ShowError::NoEncoder(chain(&error)))?;
-    Ok((program, input))
-}
-
-/// Directs a program of one source.
-struct OneSource {
-    bus: Bus,
-    ask: Ask,
-}
-
-impl Director for OneSource {
-    fn plan(&mut self, n: u64, inputs: &dyn InputHealth) -> FramePlan {
-        self.bus.plan(n, &self.ask, inputs)
     }
 }

@@ -4,9 +4,10 @@
 //! and AAC) its pictures are passed on as they are; otherwise a small program of that one camera is
 //! encoded, with silence where it has no sound.
 
+use super::encoding::choose;
 use super::parts::Parts;
 use super::sending::state;
-use super::session::{choose, one_camera};
+use super::solo::one_camera;
 use super::{DestinationState, ShowError, StreamPlan, StreamState, StreamStatus};
 use crate::egress::Egress;
 use crate::outage::Outage;

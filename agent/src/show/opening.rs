@@ -1,0 +1,173 @@
+//! Sources as they are opened: where the engine finds what a source shows, and what is kept of it.
+//!
+//! Owns the way from a [`Source`] to an input of the engine. When one is opened and closed is
+//! `session`'s business.
+
+use super::ShowError;
+use super::cameras;
+use super::inputs::Need;
+use super::parts::Parts;
+use engine::input::{Inlet, Input, InputSource, InputSpec, SourceState};
+use model::{AudioPolicy, InputId, Pattern, Size, Source, Still};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use timeline::Rundown;
+
+/// How long the start waits for the first picture.
+const FIRST_PICTURE: Duration = Duration::from_secs(3);
+/// Between looks while waiting for something of an input.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// An input that is open.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) need: Need,
+    /// Looks since it was needed; while it could not be opened, since that was tried.
+    pub(super) idle: u32,
+    /// `None` when it could not be opened.
+    pub(super) input: Option<Input>,
+    pub(super) source: Source,
+    /// Where a camera is read.
+    pub(super) address: Option<String>,
+}
+
+impl Open {
+    /// Its counters, where it could be opened.
+    pub(super) fn stats(&self) -> Option<engine::input::InputStats> {
+        self.input.as_ref().map(Input::stats)
+    }
+}
+
+pub(super) fn opened(need: Need, source: Source, input: Option<(Input, Option<String>)>) -> Open {
+    let (input, address) = input.map_or((None, None), |(input, address)| (Some(input), address));
+    Open {
+        need,
+        idle: 0,
+        input,
+        source,
+        address,
+    }
+}
+
+/// The policy for a source's sound where its cue says nothing.
+pub(super) fn sound(parts: &Parts, source: &Source) -> AudioPolicy {
+    match source {
+        Source::Camera(id) => parts
+            .camera(id)
+            .map(|camera| camera.audio)
+            .unwrap_or_default(),
+        Source::Media { .. } => AudioPolicy::Passthrough,
+        Source::Pattern(_) | Source::Colour(_) => AudioPolicy::Silence,
+    }
+}
+
+/// Where the engine finds what a source shows.
+pub(super) async fn source_of(
+    parts: &Parts,
+    source: &Source,
+    size: Size,
+) -> Result<InputSource, ShowError> {
+    Ok(match source {
+        Source::Camera(id) => InputSource::Live {
+            url: cameras::settled_address(&parts.media, id).await,
+        },
+        Source::Media {
+            asset,
+            looping,
+            fit,
+        } => {
+            let missing = |_| ShowError::AssetMissing(asset.as_str().to_owned());
+            InputSource::File {
+                path: parts.assets.resolve(asset).map_err(missing)?,
+                looping: *looping,
+                start_at: Duration::ZERO,
+                fit: *fit,
+            }
+        }
+        Source::Pattern(pattern) => InputSource::Still(still(parts, *pattern, size).await?),
+        Source::Colour(colour) => InputSource::Still(Arc::new(parts.studio.colour(*colour, size))),
+    })
+}
+
+pub(super) async fn still(
+    parts: &Parts,
+    pattern: Pattern,
+    size: Size,
+) -> Result<Arc<Still>, ShowError> {
+    let studio = Arc::clone(&parts.studio);
+    let drawn = tokio::task::spawn_blocking(move || studio.pattern(pattern, size)).await;
+    drawn
+        .map(Arc::new)
+        .map_err(|_| ShowError::Internal("draw a pattern"))
+}
+
+/// Opens what a source shows; for a camera it tells where it is read.
+pub(super) async fn open_source(
+    parts: &Parts,
+    source: &Source,
+    size: Size,
+    spec: &impl Fn(InputSource) -> InputSpec,
+) -> Result<(Inlet, Input, Option<String>), ShowError> {
+    let found = source_of(parts, source, size).await?;
+    let address = match &found {
+        InputSource::Live { url } => Some(url.clone()),
+        InputSource::File { .. } | InputSource::Still(_) => None,
+    };
+    let (inlet, input) = open(parts, spec(found)).await?;
+    Ok((inlet, input, address))
+}
+
+pub(super) async fn open(parts: &Parts, spec: InputSpec) -> Result<(Inlet, Input), ShowError> {
+    let launcher = parts.launcher.clone();
+    let opened = tokio::task::spawn_blocking(move || engine::input::open(&launcher, spec)).await;
+    let opened = opened.map_err(|_| ShowError::Internal("open a source"))?;
+    opened.map_err(|error| {
+        tracing::debug!(error = %chain(&error), "A source cannot be opened.");
+        ShowError::Overlay(chain(&error))
+    })
+}
+
+/// Logs a source that cannot be opened: the show goes on without it.
+pub(super) fn kept<T>(opened: Result<T, ShowError>, source: &Source) -> Option<T> {
+    opened
+        .inspect_err(|error| tracing::warn!(%error, ?source, "A source cannot be shown."))
+        .ok()
+}
+
+/// Waits until the first cue's source delivers, at most [`FIRST_PICTURE`].
+pub(super) async fn first_picture(rundown: &Rundown, open: &BTreeMap<InputId, Open>) {
+    let first = rundown
+        .video()
+        .first()
+        .filter(|cue| cue.start == 0)
+        .map(|cue| cue.source);
+    let input = open.values().find(|open| Some(open.need.source) == first);
+    let Some(input) = input.and_then(|open| open.input.as_ref()) else {
+        return;
+    };
+    let there = async {
+        loop {
+            if !matches!(
+                input.stats().state,
+                SourceState::Connecting | SourceState::Waiting
+            ) {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    // Without a picture the show begins all the same, with the pattern.
+    let _late = tokio::time::timeout(FIRST_PICTURE, there).await;
+}
+
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
