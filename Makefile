@@ -5,6 +5,7 @@ CARGO ?= cargo
 # Everything is built in the release profile and as one workspace, so that it is built once: another
 # choice of packages would unify their features differently.
 BUILD := $(CARGO) build --release --workspace
+# With --all-targets it is the very build that the tests use, and nothing is built a second time.
 TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
@@ -48,7 +49,7 @@ parts: ## the parts against real processes
 	@$(TEST) $(PARTS:%=--test %) $(SERIAL)
 
 media: ## one file a promise; one alone: make media T=cuts
-	@$(BUILD)
+	@$(BUILD) --all-targets
 	@$(TEST) $(if $(T),--test $(T),$(PROMISES:%=--test %)) $(SERIAL)
 
 demo: setup ## three simulated cameras, two RTMP sinks, a two-minute show, a page
