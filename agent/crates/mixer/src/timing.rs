@@ -33,6 +33,13 @@ const AGREE: u32 = 3;
 const SHORT: i64 = 4;
 /// The offset of the sound moves by at most 2 ms a second: 0.2 %, inaudible.
 const SLEW_DIVISOR: i64 = 500;
+/// The same while frames come too late for their ticks: 0.5 %, the most that is not heard.
+const HURRY_DIVISOR: i64 = 200;
+/// The buffer grows by a cell when it is short by more than so many sixteenths of one. A frame misses
+/// its tick when it comes half a cell later than the buffer allows: on air that is anticipated but
+/// narrowly, since the step itself repeats a picture; off air nobody sees it.
+const GROW_ON_AIR: i64 = 7;
+const GROW_OFF_AIR: i64 = 5;
 
 /// The offset of one source, kept for its picture and its sound together.
 ///
@@ -70,6 +77,7 @@ pub struct SourceTiming {
     calm: [(i64, i64); 2],
     calm_since: i64,
     anchors: u32,
+    on_air: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +126,14 @@ impl SourceTiming {
             calm: [(0, 0); 2],
             calm_since: 0,
             anchors: 0,
+            on_air: true,
         }
+    }
+
+    /// Tells whether anybody sees or hears the source; until told, it is taken to be so. Off air the
+    /// buffer is fitted to the arrivals at once, by steps that would be seen on air.
+    pub const fn set_on_air(&mut self, on_air: bool) {
+        self.on_air = on_air;
     }
 
     /// Tells of a frame, in order of arrival. Values beyond ±30 years are not believed.
@@ -332,17 +347,30 @@ impl SourceTiming {
 
     /// Moves the sound's offset towards where it should be; `passed` is the time since the last frame.
     fn steer(&mut self, pts: i64, passed: i64) {
-        let Some((target, place)) = self.target().zip(self.place.as_mut()) else {
+        let Some((target, mut place)) = self.target().zip(self.place) else {
             return;
         };
         let mut goal = target;
         let mut ease = 5 * MS;
+        let mut divisor = SLEW_DIVISOR;
         if let Some((grid, cells)) = place.grid.as_mut() {
             let cell = grid.cell();
             let off = target - (place.picture + *cells * cell);
+            let grow = if self.on_air {
+                GROW_ON_AIR
+            } else {
+                GROW_OFF_AIR
+            };
             // Wide apart, so that a picture on program moves only when it has to.
-            if off > cell / 8 * 5 || off < -(cell + cell / 8) {
+            if off > cell / 16 * grow || off < -(cell + cell / 8) {
+                if !self.on_air {
+                    self.put(pts);
+                    return;
+                }
                 *cells -= (cell / SHORT - off).div_euclid(cell);
+            }
+            if *cells > 0 {
+                divisor = HURRY_DIVISOR;
             }
             if grid.steady {
                 goal = place.picture + *cells * cell;
@@ -357,9 +385,10 @@ impl SourceTiming {
         }
         place.moving = off.abs() > if place.moving { MS / 20 } else { ease };
         if place.moving {
-            let most = passed / SLEW_DIVISOR;
+            let most = passed / divisor;
             place.sound += off.clamp(-most, most);
         }
+        self.place = Some(place);
     }
 
     /// Keeps the picture's offset on the grid, at the point of it that is nearest to the sound's. Only

@@ -17,6 +17,8 @@ const FRESH: i64 = 100_000_000;
 const WAITING: usize = 32;
 /// Sound of a file is taken over so long before it is heard, nanoseconds.
 const AHEAD: i64 = 150_000_000;
+/// Neither seen nor heard for so long, a source is off air, nanoseconds.
+const OFF_AIR: i64 = 100_000_000;
 
 /// A source that the mixer holds.
 #[derive(Debug)]
@@ -94,7 +96,10 @@ impl Slot {
     ) -> Option<&Arc<FrameBuf>> {
         let newer = match &mut self.matter {
             Matter::Still => None,
-            Matter::Live(live) => live.pick(&self.shared, tick),
+            Matter::Live(live) => {
+                live.used = tick;
+                live.pick(&self.shared, tick)
+            }
             Matter::File(file) => file.pick(&self.shared, tick - start_of(shot.origin, rate)),
         };
         match newer {
@@ -109,10 +114,11 @@ impl Slot {
 
     /// While it is off air its newest picture that is due still moves on, without being counted.
     pub(super) fn idle(&mut self, tick: i64) {
-        if let Matter::Live(live) = &mut self.matter
-            && let Some(frame) = live.pick(&self.shared, tick)
-        {
-            self.current = Some(frame);
+        if let Matter::Live(live) = &mut self.matter {
+            live.timing.set_on_air(tick - live.used <= OFF_AIR);
+            if let Some(frame) = live.pick(&self.shared, tick) {
+                self.current = Some(frame);
+            }
         }
     }
 
@@ -124,10 +130,13 @@ impl Slot {
         self.rendered = Some(k);
         match &mut self.matter {
             Matter::Still => {}
-            Matter::Live(live) => match live.timing.sound_offset() {
-                Some(offset) => live.lane.render(at - offset, &mut *self.sound),
-                None => self.sound.fill(0.0),
-            },
+            Matter::Live(live) => {
+                live.used = live.used.max(at);
+                match live.timing.sound_offset() {
+                    Some(offset) => live.lane.render(at - offset, &mut *self.sound),
+                    None => self.sound.fill(0.0),
+                }
+            }
             Matter::File(file) => {
                 let want = at - start_of(origin, rate);
                 file.listen(want);
@@ -180,6 +189,8 @@ struct Live {
     waiting: VecDeque<Arrival>,
     newest_arrival: Option<i64>,
     newest_pts: i64,
+    /// Program time at which it was last seen or heard.
+    used: i64,
     /// Times between the last pictures, by their own clock.
     intervals: [i64; 9],
     at: usize,
@@ -201,6 +212,7 @@ impl Live {
             waiting: VecDeque::with_capacity(WAITING),
             newest_arrival: None,
             newest_pts: 0,
+            used: -OFF_AIR,
             intervals: [0; 9],
             at: 0,
             gap_ns: 0,

@@ -348,6 +348,58 @@ fn frames_that_come_unevenly_get_a_longer_buffer_and_are_shown_once() {
     assert!(again + never <= 4, "{again} {never}");
 }
 
+/// Frames whose delay varies by `calm` for half a minute and by `wild` for a minute after it.
+fn wilder(calm: i64, wild: i64) -> Vec<(i64, i64)> {
+    let source = |jitter| Source {
+        jitter,
+        delay: 100 * MS,
+        ..Source::default()
+    };
+    let mut frames = source(calm).frames(90);
+    frames.truncate(900);
+    frames.extend(source(wild).frames(90).drain(900..));
+    let mut newest = 0;
+    for frame in &mut frames {
+        newest = frame.1.max(newest);
+        frame.1 = newest;
+    }
+    frames
+}
+
+#[test]
+fn a_buffer_that_is_narrowly_too_short_grows_within_seconds_on_air() {
+    // Up to 52 ms later than the least: a few frames in a hundred miss what one frame and a half allow.
+    for wild in [25 * MS, 26 * MS, 28 * MS] {
+        let mut timing = SourceTiming::new(FrameRate::THIRTY);
+        let seen = play(&mut timing, &wilder(4 * MS, wild));
+        let calm = Seen {
+            shown: seen.shown.into_iter().skip_while(|&f| f < 1350).collect(),
+            sync: Vec::new(),
+        };
+        assert_eq!(calm.faults(), (0, 0), "{wild}");
+        assert_eq!(timing.reanchors(), 0, "{wild}");
+    }
+}
+
+#[test]
+fn off_air_the_buffer_is_fitted_before_the_source_is_seen() {
+    let frames = wilder(4 * MS, 28 * MS);
+    let mut timing = SourceTiming::new(FrameRate::THIRTY);
+    timing.set_on_air(false);
+    // Four seconds after its frames began to come unevenly it is put on air.
+    let (before, after) = frames.split_at(900 + 120);
+    let _unseen = play(&mut timing, before);
+    timing.set_on_air(true);
+    let offset = timing.offset();
+    for &(pts, at) in after {
+        timing.frame_arrived(pts, at);
+        let due = timing.due(pts).unwrap();
+        assert!(at <= due + timing.half, "late by {} ms", (at - due) / MS);
+    }
+    let moved = timing.offset().unwrap() - offset.unwrap();
+    assert!(moved.abs() < MS, "{moved}");
+}
+
 #[test]
 fn sound_that_comes_late_delays_the_picture_with_it() {
     let source = Source::default();
