@@ -8,6 +8,7 @@ use model::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The ports of one MediaMTX, all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,28 +82,20 @@ impl Default for Ports {
 }
 
 impl Ports {
-    /// Six ports that are free now, for tests and demos beside another MediaMTX.
+    /// Six ports that are free now, for tests and demos beside another MediaMTX. They lie below the
+    /// range from which systems pick ports for outgoing connections, and one process is given none
+    /// twice: nothing else takes them before the server does.
     ///
     /// # Errors
     /// When the machine has none left.
     pub fn free() -> std::io::Result<Self> {
-        // All are held until the last is chosen, so that they differ.
-        let tcp: Vec<TcpListener> = (0..5)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .collect::<Result<_, _>>()?;
-        let mut ports = tcp
-            .iter()
-            .map(|held| held.local_addr().map(|at| at.port()))
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter();
-        let mut next = || ports.next().ok_or(std::io::ErrorKind::AddrNotAvailable);
         Ok(Self {
-            rtsp: next()?,
-            rtmp: next()?,
-            hls: next()?,
-            webrtc: next()?,
-            api: next()?,
-            webrtc_media: both()?,
+            rtsp: free_port()?,
+            rtmp: free_port()?,
+            hls: free_port()?,
+            webrtc: free_port()?,
+            api: free_port()?,
+            webrtc_media: free_port()?,
         })
     }
 
@@ -134,18 +127,24 @@ impl Ports {
     }
 }
 
-/// A port that is free over UDP and over TCP.
-fn both() -> std::io::Result<u16> {
-    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
-    for _ in 0..16 {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = udp.local_addr()?.port();
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => return Ok(port),
-            Err(error) => last = error,
+/// The first port that [`free_port`] may give.
+const FIRST: u16 = 10_000;
+/// How many it chooses from.
+const RANGE: u16 = 10_000;
+
+/// A port that is free over UDP and over TCP. Processes begin at different places.
+fn free_port() -> std::io::Result<u16> {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 1000).unwrap_or(0) * 10;
+    for _ in 0..RANGE {
+        let step = GIVEN.fetch_add(1, Ordering::Relaxed) % RANGE;
+        let port = FIRST + (begin + step) % RANGE;
+        let at = (Ipv4Addr::LOCALHOST, port);
+        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+            return Ok(port);
         }
     }
-    Err(last)
+    Err(std::io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Where a MediaMTX answers, ours or somebody else's.
@@ -297,6 +296,10 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), 6);
         assert_eq!(ports.taken(), []);
+        let given = FIRST..FIRST + RANGE;
+        assert!(all.iter().all(|port| given.contains(port)), "{all:?}");
+        let more = Ports::free().unwrap();
+        assert!(more.named().iter().all(|(_, port)| !all.contains(port)));
         let _held = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.hls)).unwrap();
         let _media = UdpSocket::bind((Ipv4Addr::LOCALHOST, ports.webrtc_media)).unwrap();
         let taken: Vec<PortUse> = ports.taken().iter().map(|taken| taken.of).collect();

@@ -1,5 +1,6 @@
 //! A media server, simulated cameras, a director that does as it is told, and looks at what comes out.
 
+use engine::mediamtx::Ports;
 use engine::process::{Launch, Launcher, Process, Stdout};
 use engine::program::{AudioCodec, EncoderSpec, Output, ProgramSpec};
 use engine::trial::Chosen;
@@ -8,7 +9,7 @@ use model::{
     InputState, Picture, Profile, RateMode, Shot, Size, Still, X264Preset,
 };
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,11 +30,6 @@ pub(crate) struct Rig {
     rtmp: u16,
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 fn mediamtx() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     root.join("build/mediamtx")
@@ -43,7 +39,7 @@ impl Rig {
     pub(crate) fn start() -> Self {
         let launcher = Launcher::start().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let (rtsp, rtmp) = (free_port(), free_port());
+        let Ports { rtsp, rtmp, .. } = Ports::free().unwrap();
         let config = dir.path().join("mediamtx.yml");
         let text = format!(
             "rtsp: yes\nrtspTransports: [tcp]\nrtspAddress: 127.0.0.1:{rtsp}\nrtmp: yes\n\
