@@ -7,10 +7,11 @@ mod rig;
 
 use engine::mediamtx::{PathName, PathSpec, Ports};
 use engine::process::{Launch, Process};
-use model::Secret;
+use model::{Platform, Secret};
 use rig::{LONG, Rig, name};
 use std::time::Duration;
 use stream::{Cause, EgressState, Ingest, IngestProtocol};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use vistter_agent::egress::{Egress, Status};
 
@@ -21,6 +22,8 @@ fn ingest(port: u16, key: &str) -> Ingest {
         port,
         dest: Secret::new(format!("rtmp://127.0.0.1:{port}/live#{key}")),
         bearer: None,
+        fingerprint: None,
+        platform: Platform::Custom,
         label: format!("rtmp://127.0.0.1:{port}/live"),
     }
 }
@@ -95,12 +98,22 @@ fn nginx(rig: &Rig, port: u16) -> Process {
     rig.launcher.launch(launch).unwrap()
 }
 
+async fn listening(port: u16) {
+    let there = async {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, there).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn four_destinations_get_bytes_in_time_and_ending_one_leaves_the_others() {
     let (rig, _encoder) = on_air().await;
     let sink = platform(&["one-key", "two-key", "three-key"], Ports::free().unwrap()).await;
     let port = Ports::free().unwrap().rtmp;
     let _nginx = nginx(&rig, port);
+    listening(port).await;
     let began = Instant::now();
     let mut all: Vec<Egress> = ["one", "two", "three"]
         .iter()
@@ -170,7 +183,7 @@ async fn a_platform_that_was_away_is_back_soon_after_it_answers_and_others_notic
     .await;
     assert_eq!(
         status.last_error.as_deref(),
-        Some(Cause::Unreachable.message())
+        Some("The destination's server does not answer.")
     );
     let back = platform(&["lost"], ports).await;
     let answers = Instant::now();

@@ -29,6 +29,7 @@ pub use handle::{Answer, Inbox, OverlayEdit, Request, Show, StreamPlan, Take, Ta
 pub use owner::Owner;
 pub use parts::{Encoders, Parts};
 pub use status::{
-    ActiveOverlay, DestinationState, DestinationStatus, EncoderStatus, InputStatus, Mode, Position,
-    ProgramStatus, ShowStatus, ShownTimeline, StreamState, StreamStatus,
+    ActiveOverlay, DestinationAddress, DestinationState, DestinationStatus, EncoderStatus,
+    InputStatus, Mode, Position, ProgramStatus, ShowStatus, ShownTimeline, StreamState,
+    StreamStatus,
 };

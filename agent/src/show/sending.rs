@@ -5,13 +5,13 @@
 
 use super::parts::Parts;
 use super::session::Session;
-use super::{DestinationState, DestinationStatus, fillers};
+use super::{DestinationAddress, DestinationState, DestinationStatus, fillers};
 use crate::egress::Egress;
 use engine::mediamtx::PathName;
 use engine::program::{AudioCodec, EncoderId, EncoderSpec, Output};
-use model::{Destination, DestinationId, Profile, Secret};
+use model::{Destination, DestinationId, Profile};
 use std::collections::BTreeMap;
-use stream::{Candidate, EgressState, Ingest, Rendition, Sound, ingest, renditions};
+use stream::{Candidate, EgressState, Rendition, Side, Sound, Target, renditions, target};
 
 /// A destination on air.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ struct OnAir {
     egress: Egress,
     /// The rendition's name; `None` is the program itself.
     rendition: Option<String>,
-    /// What it was made from: another address or key is another connection.
-    made_from: (String, Secret),
+    /// Where it is sent: another address or key is another connection.
+    target: Target,
 }
 
 /// The destinations on air.
@@ -46,7 +46,7 @@ impl Sending {
         match self.parts.destination(id) {
             None => Candidate::Unknown,
             Some((destination, _)) if !destination.is_active => Candidate::Inactive,
-            Some((destination, key)) => match ingest(&destination, &key) {
+            Some((destination, key)) => match target(&destination, &key) {
                 Ok(_) => Candidate::Ready,
                 Err(_) => Candidate::Unusable,
             },
@@ -55,13 +55,17 @@ impl Sending {
 
     /// Makes `wanted` the destinations on air.
     pub(super) async fn set(&mut self, session: &Session, wanted: &[DestinationId]) {
-        let known: Vec<(Destination, Secret)> = wanted
+        let known: Vec<(Destination, Target)> = wanted
             .iter()
             .filter_map(|id| self.parts.destination(id))
+            .filter_map(|(destination, key)| {
+                let target = target(&destination, &key).ok()?;
+                Some((destination, target))
+            })
             .collect();
         let stale = |id: &DestinationId, on_air: &OnAir| {
             let stored = known.iter().find(|(destination, _)| destination.id == *id);
-            stored.is_none_or(|stored| on_air.made_from != made_from(stored))
+            stored.is_none_or(|(_, target)| on_air.target != *target)
         };
         let gone: Vec<DestinationId> = self
             .on_air
@@ -79,16 +83,12 @@ impl Sending {
         for note in &plan.notes {
             tracing::info!(destination = %note.destination, note = %note.message, "Limited.");
         }
-        for (destination, key) in &known {
+        for (destination, target) in known {
             if self.on_air.contains_key(&destination.id) {
                 continue;
             }
-            let Ok(ingest) = ingest(destination, key) else {
-                continue;
-            };
             let rendition = plan.of(&destination.id);
-            self.attach(session, destination, key, ingest, rendition)
-                .await;
+            self.attach(session, &destination, target, rendition).await;
         }
         self.drop_encodes(session);
     }
@@ -97,23 +97,22 @@ impl Sending {
         &mut self,
         session: &Session,
         destination: &Destination,
-        key: &Secret,
-        ingest: Ingest,
+        target: Target,
         rendition: Option<&Rendition>,
     ) {
-        let from = match ingest.protocol.sound() {
+        let from = match target.primary.protocol.sound() {
             // WebRTC carries the one encode that has its sound.
             Sound::Opus => (None, PathName::program_rtc()),
             Sound::Aac => self.encode(session, rendition).await,
         };
         let (rendition, from) = from;
         let path = PathName::destination(&destination.id);
-        let egress = Egress::start(&self.parts.media, path, from, ingest);
+        let egress = Egress::start(&self.parts.media, path, from, target.clone());
         let on_air = OnAir {
             name: destination.name.clone(),
             egress,
             rendition,
-            made_from: (destination.rtmp_url.clone(), key.clone()),
+            target,
         };
         self.on_air.insert(destination.id.clone(), on_air);
     }
@@ -206,14 +205,17 @@ impl Sending {
                 bytes: now.bytes,
                 retries: now.retries,
                 last_error: now.last_error,
+                remediation: now.remediation,
+                address: match now.using {
+                    Side::Primary => DestinationAddress::Primary,
+                    Side::Backup => DestinationAddress::Backup,
+                },
+                slow: now.slow,
+                needs_attention: now.needs_attention,
             }
         };
         self.on_air.iter().map(status).collect()
     }
-}
-
-fn made_from((destination, key): &(Destination, Secret)) -> (String, Secret) {
-    (destination.rtmp_url.clone(), key.clone())
 }
 
 pub(super) const fn state(state: &EgressState) -> DestinationState {

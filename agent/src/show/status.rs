@@ -34,6 +34,17 @@ pub enum DestinationState {
     Failed,
 }
 
+/// Which of a destination's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationAddress {
+    /// Its address.
+    #[default]
+    Primary,
+    /// Its backup address.
+    Backup,
+}
+
 /// The state of a camera that is sent straight to a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -125,8 +136,16 @@ pub struct DestinationStatus {
     pub bytes: u64,
     /// How often in a row it was tried without success.
     pub retries: u32,
-    /// What it said last; without keys.
+    /// Why it is not well; without keys.
     pub last_error: Option<String>,
+    /// What can be done about it.
+    pub remediation: Option<String>,
+    /// The address that is used, or tried next.
+    pub address: DestinationAddress,
+    /// It takes less than is sent to it, so that pictures are lost there.
+    pub slow: bool,
+    /// Somebody has to look after it: its key is refused, or it stayed away for ten retries.
+    pub needs_attention: bool,
 }
 
 /// Counters of the program since it was started.

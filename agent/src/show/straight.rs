@@ -17,7 +17,7 @@ use model::{FrameRate, StreamId};
 use runtime::Clock;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stream::ingest;
+use stream::target;
 
 /// Streams at once; each may need an encode of its own.
 const LIMIT: usize = 4;
@@ -81,7 +81,7 @@ impl Straight {
         {
             return Err(bad("another stream goes there".to_owned()));
         }
-        let ingest = ingest(&destination, &key).map_err(|error| bad(error.to_string()))?;
+        let target = target(&destination, &key).map_err(|error| bad(error.to_string()))?;
         let path = PathName::stream(&plan.id);
         let camera = PathName::camera(&plan.camera_id);
         let (from, encode) = if self.is_ready_made(&camera).await {
@@ -98,7 +98,7 @@ impl Straight {
             let (program, input) = program.inspect_err(|_| self.parts.media.forget(&from))?;
             (from.clone(), Some((program, input, from)))
         };
-        let egress = Egress::start(&self.parts.media, path, from, ingest);
+        let egress = Egress::start(&self.parts.media, path, from, target);
         let since_ns = self.parts.clock.monotonic_ns();
         self.running.insert(
             plan.id.clone(),

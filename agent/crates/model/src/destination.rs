@@ -31,6 +31,14 @@ pub struct Destination {
     pub platform: Platform,
     /// Server address without the key, e.g. `rtmp://a.rtmp.youtube.com/live2`.
     pub rtmp_url: String,
+    /// A second server address of the same protocol, used while the first does not answer. The key is
+    /// the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_url: Option<String>,
+    /// SHA-256 of the server's certificate, 64 lower-case hexadecimal digits; it is then trusted instead
+    /// of the public authorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_fingerprint: Option<String>,
     /// A note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,

@@ -44,8 +44,11 @@ pub enum AddressError {
     #[error("an SRT address has no path; use the stream key for the stream id")]
     Path,
     /// An SRT option that is not supported.
-    #[error("of SRT's options only streamid, latency and mode=caller are supported")]
+    #[error("of SRT's options only streamid, passphrase, latency and mode=caller are supported")]
     Option,
+    /// An SRT passphrase of the wrong length.
+    #[error("an SRT passphrase has 10 to 79 characters")]
+    Passphrase,
 }
 
 /// The parts of an address.
@@ -63,7 +66,14 @@ pub(crate) struct Address {
     pub(crate) key: Option<String>,
     /// SRT's latency in milliseconds.
     pub(crate) latency_ms: Option<u32>,
+    /// SRT's passphrase, where it was written into the address.
+    pub(crate) passphrase: Option<String>,
+    /// What follows the question mark of an RTMP application and belongs to it: `backup=1`.
+    pub(crate) app_query: Option<String>,
 }
+
+/// Lengths of an SRT passphrase in bytes.
+pub(crate) const PASSPHRASE: std::ops::RangeInclusive<usize> = 10..=79;
 
 /// What may stand in an RTMP application: everything else would arrive percent-encoded.
 fn app_char(c: char) -> bool {
@@ -122,6 +132,8 @@ impl Address {
             query: None,
             key: None,
             latency_ms: None,
+            passphrase: None,
+            app_query: None,
         };
         address
             .port
@@ -146,6 +158,10 @@ impl Address {
                 for (name, value) in url.query_pairs() {
                     match (name.as_ref(), value.as_ref()) {
                         ("streamid", id) => address.key = Some(id.to_owned()),
+                        ("passphrase", text) if PASSPHRASE.contains(&text.len()) => {
+                            address.passphrase = Some(text.to_owned());
+                        }
+                        ("passphrase", _) => return Err(AddressError::Passphrase),
                         ("latency", ms) => {
                             address.latency_ms = Some(
                                 ms.parse()
@@ -164,6 +180,20 @@ impl Address {
                     return Err(AddressError::Query);
                 }
             }
+        }
+        Ok(address)
+    }
+
+    /// Reads a second address. What follows its question mark belongs to the application: platforms
+    /// tell their second server by it (`live2?backup=1`).
+    pub(crate) fn parse_backup(text: &str) -> Result<Self, AddressError> {
+        let mut address = Self::parse(text)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.=&".contains(c);
+        if let Some(query) = address.query.take() {
+            if query.len() > 100 || !query.chars().all(plain) {
+                return Err(AddressError::Query);
+            }
+            address.app_query = Some(query);
         }
         Ok(address)
     }
@@ -191,6 +221,9 @@ impl fmt::Display for Address {
         }
         if let Some(ms) = self.latency_ms {
             write!(f, "?latency={ms}")?;
+        }
+        if let Some(query) = &self.app_query {
+            write!(f, "?{query}")?;
         }
         Ok(())
     }
@@ -270,7 +303,8 @@ mod tests {
             ("rtmp://[fe80::1%25eth0]/live", E::Host),
             ("srt://host", E::Port),
             ("srt://host:9000/path", E::Path),
-            ("srt://host:9000?passphrase=secretsecret", E::Option),
+            ("srt://host:9000?passphrase=tooshort", E::Passphrase),
+            ("srt://host:9000?pbkeylen=32", E::Option),
             ("srt://host:9000?latency=fast", E::Option),
             ("whip://host/whip?token=x", E::Query),
         ] {

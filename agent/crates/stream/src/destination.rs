@@ -4,7 +4,7 @@
 //! storage are the caller's.
 
 use crate::address::{Address, AddressError};
-use crate::ingest::IngestProtocol;
+use crate::ingest::{IngestProtocol, srt_id, srt_key};
 use crate::key::{looks_masked, mask};
 use crate::preset::preset;
 use model::{Destination, DestinationId, Platform, ProfileName, Secret};
@@ -32,6 +32,12 @@ pub struct DestinationDraft {
     pub rtmp_url: Option<String>,
     /// The key, or the mask that an answer showed, which means "unchanged".
     pub stream_key: Option<Secret>,
+    /// A second address of the same protocol that takes the same key.
+    #[serde(default, deserialize_with = "present")]
+    pub backup_url: Option<Option<String>>,
+    /// SHA-256 of the server's certificate in hexadecimal digits, with or without colons.
+    #[serde(default, deserialize_with = "present")]
+    pub tls_fingerprint: Option<Option<String>>,
     /// A note of at most 500 characters.
     #[serde(default, deserialize_with = "present")]
     pub description: Option<Option<String>>,
@@ -83,6 +89,26 @@ pub enum DestinationError {
     /// A whole address where the key belongs.
     #[error("this is a server address, not a stream key; put it into the address field")]
     KeyIsAddress,
+    /// The second address is not usable.
+    #[error("the backup address: {0}")]
+    Backup(AddressError),
+    /// It could not stand in for the first.
+    #[error(
+        "the backup address is of another protocol than the address; both are rtmp(s), srt or whip(s)"
+    )]
+    BackupProtocol,
+    /// It is the first.
+    #[error("the backup address is the address itself")]
+    BackupSame,
+    /// The key is in it.
+    #[error("the backup address takes the same stream key; leave the key out of it")]
+    BackupKey,
+    /// Not a SHA-256 sum.
+    #[error("a certificate's fingerprint is its SHA-256 sum, 64 hexadecimal digits")]
+    Fingerprint,
+    /// There is no certificate that it could be of, or it is a platform's.
+    #[error("a certificate's fingerprint is supported for custom rtmps and whips servers only")]
+    FingerprintUnused,
     /// One in the address and another beside it.
     #[error("the address carries a stream key of its own; take it out of the address")]
     TwoKeys,
@@ -102,6 +128,12 @@ impl HasCode for DestinationError {
             | Self::Key
             | Self::KeyIsMask
             | Self::KeyIsAddress
+            | Self::Backup(_)
+            | Self::BackupProtocol
+            | Self::BackupSame
+            | Self::BackupKey
+            | Self::Fingerprint
+            | Self::FingerprintUnused
             | Self::TwoKeys
             | Self::Kbps(_) => Code::DestinationInvalid,
         }
@@ -114,6 +146,10 @@ impl HasCode for DestinationError {
             Self::AddressMissing | Self::Address(_) | Self::TwoKeys => "/rtmp_url",
             Self::KeyMissing(_) | Self::Key | Self::KeyIsMask | Self::KeyIsAddress => "/stream_key",
             Self::Kbps(_) => "/max_kbps",
+            Self::Backup(_) | Self::BackupProtocol | Self::BackupSame | Self::BackupKey => {
+                "/backup_url"
+            }
+            Self::Fingerprint | Self::FingerprintUnused => "/tls_fingerprint",
         };
         Some(field.to_owned())
     }
@@ -156,6 +192,8 @@ pub fn create(
         name: String::new(),
         platform,
         rtmp_url: preset(platform).rtmp_url.clone().unwrap_or_default(),
+        backup_url: None,
+        tls_fingerprint: None,
         description: None,
         is_active: true,
         profile: None,
@@ -181,6 +219,9 @@ pub fn update(
     if let Some(platform) = draft.platform.filter(|platform| *platform != was.platform) {
         start.platform = platform;
         start.rtmp_url = preset(platform).rtmp_url.clone().unwrap_or(start.rtmp_url);
+        // They belonged to the old platform's servers.
+        start.backup_url = None;
+        start.tls_fingerprint = None;
     }
     let (destination, new) = apply(start, key, draft, now)?;
     let changed = (new != *key).then_some(new);
@@ -227,8 +268,20 @@ fn apply(
         return Err(DestinationError::AddressMissing);
     }
     let key = chosen_key(key, draft.stream_key)?;
-    let (rtmp_url, key) = settle(to.platform, &to.rtmp_url, key)?;
-    to.rtmp_url = rtmp_url;
+    let (address, key) = settle(to.platform, &to.rtmp_url, key)?;
+    if let Some(url) = draft.backup_url {
+        to.backup_url = url.filter(|url| !url.trim().is_empty());
+    }
+    to.backup_url = settle_backup(&address, to.backup_url.take(), &key)?;
+    if let Some(sum) = draft.tls_fingerprint {
+        to.tls_fingerprint = sum.filter(|sum| !sum.trim().is_empty());
+    }
+    to.tls_fingerprint = to
+        .tls_fingerprint
+        .take()
+        .map(|sum| fingerprint(to.platform, address.protocol, &sum))
+        .transpose()?;
+    to.rtmp_url = address.to_string();
     now.clone_into(&mut to.updated_at);
     Ok((to, key))
 }
@@ -269,11 +322,21 @@ fn settle(
     platform: Platform,
     url: &str,
     key: Secret,
-) -> Result<(String, Secret), DestinationError> {
+) -> Result<(Address, Secret), DestinationError> {
     let mut address = Address::parse(url)?;
     let required = preset(platform).key_required;
     let mut key = key;
-    if let Some(inside) = address.key.take() {
+    let mut inside = address.key.take();
+    if let Some(passphrase) = address.passphrase.take() {
+        // It completes the stream id, wherever that one was written.
+        let given = srt_id(&key).to_owned();
+        let id = inside.take().unwrap_or_else(|| given.clone());
+        if !given.is_empty() && given != id {
+            return Err(DestinationError::TwoKeys);
+        }
+        key = srt_key(&id, &passphrase);
+    }
+    if let Some(inside) = inside {
         if !key.is_empty() && key.expose() != inside {
             return Err(DestinationError::TwoKeys);
         }
@@ -312,7 +375,58 @@ fn settle(
     if key.is_empty() && required {
         return Err(DestinationError::KeyMissing(&preset(platform).name));
     }
-    Ok((address.to_string(), key))
+    Ok((address, key))
+}
+
+/// The second address in its one form, if it can stand in for the first.
+fn settle_backup(
+    primary: &Address,
+    url: Option<String>,
+    key: &Secret,
+) -> Result<Option<String>, DestinationError> {
+    let Some(url) = url else { return Ok(None) };
+    let mut backup = Address::parse_backup(&url).map_err(DestinationError::Backup)?;
+    let repeats = |part: Option<&String>| part.is_some_and(|part| part == key.expose());
+    if backup.segments.len() > 1 && repeats(backup.segments.last()) {
+        backup.segments.pop();
+    }
+    let other_key = backup
+        .key
+        .take()
+        .is_some_and(|inside| inside != key.expose());
+    if other_key || backup.passphrase.is_some() {
+        return Err(DestinationError::BackupKey);
+    }
+    if !backup.protocol.is_kin_of(primary.protocol) {
+        return Err(DestinationError::BackupProtocol);
+    }
+    let settled = backup.to_string();
+    if settled == primary.to_string() {
+        return Err(DestinationError::BackupSame);
+    }
+    Ok(Some(settled))
+}
+
+/// A fingerprint in its one form. A platform's certificate is one of a public authority and changes
+/// often: there it would only do harm.
+fn fingerprint(
+    platform: Platform,
+    protocol: IngestProtocol,
+    text: &str,
+) -> Result<String, DestinationError> {
+    let sum: String = text
+        .trim()
+        .chars()
+        .filter(|c| *c != ':')
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    if sum.len() != 64 || !sum.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(DestinationError::Fingerprint);
+    }
+    if platform != Platform::Custom || !protocol.has_certificate() {
+        return Err(DestinationError::FingerprintUnused);
+    }
+    Ok(sum)
 }
 
 #[cfg(test)]

@@ -22,10 +22,11 @@ pub use destination::{
     DestinationDraft, DestinationError, DestinationView, KEY_LIMIT, create, update, view,
 };
 pub use egress::{
-    ACTIVE_RESET, CONNECT_LIMIT, Cause, EgressEffect, EgressEvent, EgressState, FAILED_WAIT,
-    MAX_TRIES, PROBE_EVERY, Record, STALL_LIMIT, classify, delay, step,
+    ACTIVE_RESET, CONNECT_LIMIT, Cause, EgressEffect, EgressEvent, EgressPlan, EgressState,
+    FAILED_WAIT, MAX_TRIES, PROBE_CLOSED, PROBE_EVERY, Record, SETTLED, SIDE_TRIES, STALL_LIMIT,
+    Side, UNFED_LIMIT, WEBRTC_LIMIT, classify, delay, slow_message, step,
 };
-pub use ingest::{Ingest, IngestError, IngestProtocol, Sound, ingest};
+pub use ingest::{Ingest, IngestError, IngestProtocol, Sound, Target, ingest, target};
 pub use key::mask;
 pub use preset::{Preset, preset, presets};
 pub use profile::{PROFILES, PROGRAM_GOP_MS, profile, program_profile};

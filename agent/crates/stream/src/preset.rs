@@ -18,6 +18,9 @@ pub struct Preset {
     /// Its usual server address without the key; none where the user gives one.
     #[serde(default)]
     pub rtmp_url: Option<String>,
+    /// Its second server address, for when the first does not answer; the key is the same.
+    #[serde(default)]
+    pub backup_url: Option<String>,
     /// Whether it takes nobody without a key.
     pub key_required: bool,
     /// Highest video bit rate that it accepts, in kilobits a second.
@@ -28,6 +31,16 @@ pub struct Preset {
     /// Where people find their key.
     #[serde(default)]
     pub help_url: Option<String>,
+}
+
+impl Preset {
+    /// Whom a sentence about a destination is about.
+    pub(crate) fn who(&self) -> &str {
+        match self.platform {
+            Platform::Youtube | Platform::Facebook | Platform::Twitch => &self.name,
+            Platform::Custom => "The destination's server",
+        }
+    }
 }
 
 const FILES: [(Platform, &str); 4] = [

@@ -147,6 +147,8 @@ mod tests {
 
     fn to(id: &str, platform: Platform, own: Option<ProfileName>, max: Option<u32>) -> Destination {
         Destination {
+            backup_url: None,
+            tls_fingerprint: None,
             id: DestinationId::parse(id).unwrap(),
             name: id.to_owned(),
             platform,

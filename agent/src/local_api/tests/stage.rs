@@ -7,8 +7,8 @@ use crate::modules::view::ActiveStreamView;
 use crate::modules::{Media, Parts, Records, Router};
 use crate::outage::Outage;
 use crate::show::{
-    DestinationState, DestinationStatus, Mode, Position, Request, Show, ShowError, ShowStatus,
-    ShownTimeline, StreamState, StreamStatus,
+    DestinationAddress, DestinationState, DestinationStatus, Mode, Position, Request, Show,
+    ShowError, ShowStatus, ShownTimeline, StreamState, StreamStatus,
 };
 use crate::telemetry::{Metrics, System};
 use axum::body::{Body, Bytes};
@@ -329,6 +329,10 @@ fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus))
                     bytes: 0,
                     retries: 0,
                     last_error: None,
+                    remediation: None,
+                    address: DestinationAddress::Primary,
+                    slow: false,
+                    needs_attention: false,
                 })
                 .collect();
             show(status);

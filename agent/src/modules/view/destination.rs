@@ -20,7 +20,13 @@ pub struct DestinationDraft {
     pub platform: Platform,
     /// Server address without the key; the platform's own where it is absent.
     pub rtmp_url: Option<String>,
-    /// Stream key. Never answered.
+    /// A second address of the same protocol with the same key, used while the first does not answer.
+    pub backup_url: Option<String>,
+    /// SHA-256 of the certificate of an rtmps or whips server of your own, in hexadecimal digits; it is
+    /// trusted instead of the public authorities.
+    pub tls_fingerprint: Option<String>,
+    /// Stream key; for SRT the stream id, with `?passphrase=` and the passphrase behind it where there
+    /// is one; for WHIP the bearer token. Never answered.
     #[schema(value_type = Option<String>, write_only)]
     pub stream_key: Option<Secret>,
     /// A note, at most 500 characters.
@@ -46,6 +52,14 @@ pub struct DestinationPatch {
     pub platform: Option<Platform>,
     /// Server address without the key.
     pub rtmp_url: Option<String>,
+    /// A second address; `null` takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub backup_url: Option<Option<String>>,
+    /// SHA-256 of the server's certificate; `null` takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub tls_fingerprint: Option<Option<String>>,
     /// Stream key; the mask or `null` mean unchanged, an empty text takes it away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, write_only)]
@@ -69,7 +83,8 @@ pub struct DestinationPatch {
 /// A destination as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"id": "1", "name": "Main channel", "platform": "youtube",
-    "rtmp_url": "rtmp://a.rtmp.youtube.com/live2", "stream_key": "****efgh", "has_key": true, "description": null,
+    "rtmp_url": "rtmp://a.rtmp.youtube.com/live2", "backup_url": "rtmp://b.rtmp.youtube.com/live2?backup=1",
+    "tls_fingerprint": null, "stream_key": "****efgh", "has_key": true, "description": null,
     "is_active": true, "profile": null, "max_kbps": null, "last_used": "2026-11-21T10:00:00Z",
     "created_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z", "status": "idle"}))]
 pub struct DestinationView {
@@ -83,6 +98,10 @@ pub struct DestinationView {
     pub platform: Platform,
     /// Server address without the key.
     pub rtmp_url: String,
+    /// A second address, used while the first does not answer.
+    pub backup_url: Option<String>,
+    /// SHA-256 of the certificate that is trusted.
+    pub tls_fingerprint: Option<String>,
     /// The key's mask, `****` and at most its last 4 characters; empty where there is none.
     pub stream_key: String,
     /// Whether there is a key.
@@ -109,7 +128,7 @@ pub struct DestinationView {
 /// What is known of a platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"platform": "youtube", "name": "YouTube Live",
-    "rtmp_url": "rtmp://a.rtmp.youtube.com/live2", "key_required": true, "max_kbps": 8000,
+    "rtmp_url": "rtmp://a.rtmp.youtube.com/live2", "backup_url": "rtmp://b.rtmp.youtube.com/live2?backup=1", "key_required": true, "max_kbps": 8000,
     "keyframe_s": 2, "help_url": "https://support.google.com/youtube/answer/2853702"}))]
 pub struct PresetView {
     /// `youtube`, `facebook`, `twitch` or `custom_rtmp`.
@@ -119,6 +138,8 @@ pub struct PresetView {
     pub name: String,
     /// Its server address; none where the user gives one.
     pub rtmp_url: Option<String>,
+    /// Its second server address.
+    pub backup_url: Option<String>,
     /// Whether it works only with a stream key.
     pub key_required: bool,
     /// Most kilobits a second that it takes.

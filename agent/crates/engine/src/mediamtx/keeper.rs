@@ -23,6 +23,9 @@ const STARTING: Duration = Duration::from_millis(50);
 const START_LIMIT: Duration = Duration::from_secs(15);
 /// Looks in a row that may fail before it is taken to hang.
 const MISSES: u32 = 3;
+/// MediaMTX answers nothing while it takes leave of a WHIP server that does not answer: ten seconds for
+/// the connection and ten for the farewell. What it sends goes on meanwhile.
+const FAREWELL: Duration = Duration::from_secs(25);
 
 /// What became of the wanted paths, up to a revision.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +96,8 @@ pub(super) struct State {
     /// Refused as they are; not tried again until they change.
     refused: BTreeMap<PathName, (Arc<PathSpec>, PathError)>,
     snapshots: u64,
+    /// Misses are not counted until then.
+    patient: Option<Instant>,
 }
 
 impl Keeper {
@@ -191,6 +196,14 @@ impl Keeper {
             }
             match change {
                 Change::Delete(name) => {
+                    if self
+                        .state
+                        .applied
+                        .get(&name)
+                        .is_some_and(|spec| spec.says_farewell())
+                    {
+                        self.state.patient = Some(Instant::now() + FAREWELL);
+                    }
                     self.api.delete(name.as_str()).await?;
                     self.state.applied.remove(&name);
                 }
@@ -284,6 +297,14 @@ impl Keeper {
             self.state.misses = 0;
             return;
         };
+        if self.state.up
+            && self
+                .state
+                .patient
+                .is_some_and(|until| Instant::now() < until)
+        {
+            return;
+        }
         self.state.misses += 1;
         let patience = self
             .state

@@ -148,13 +148,20 @@ pub struct Forward {
     pub dest: Secret,
     /// WHIP's bearer token.
     pub bearer: Option<Secret>,
+    /// SHA-256 of the certificate that is trusted instead of the public authorities', in hexadecimal
+    /// digits.
+    pub fingerprint: Option<String>,
 }
 
 impl Forward {
     /// To an address without a token.
     #[must_use]
     pub const fn to(dest: Secret) -> Self {
-        Self { dest, bearer: None }
+        Self {
+            dest,
+            bearer: None,
+            fingerprint: None,
+        }
     }
 }
 
@@ -201,6 +208,13 @@ impl PathSpec {
         }
     }
 
+    /// Whether its end is told to another server, which may keep MediaMTX waiting.
+    pub(super) fn says_farewell(&self) -> bool {
+        self.forward
+            .as_ref()
+            .is_some_and(|to| to.dest.expose().starts_with("whip"))
+    }
+
     /// MediaMTX's words for it. `at` is where the server itself answers.
     pub(super) fn document(&self, at: &Addresses) -> Value {
         let mut document = match &self.source {
@@ -223,6 +237,7 @@ impl PathSpec {
         if let Some(to) = &self.forward {
             document["forward"] = json!([{
                 "dest": to.dest.expose(),
+                "destFingerprint": to.fingerprint.as_deref().unwrap_or_default(),
                 "whipBearerToken": to.bearer.as_ref().map_or("", Secret::expose),
             }]);
         }
@@ -260,6 +275,14 @@ fn needles(address: &str) -> Vec<Secret> {
     if let Ok(url) = url::Url::parse(address) {
         found.extend(url.password().map(str::to_owned));
         found.extend(url.query().map(str::to_owned));
+        // An SRT address: each of its secrets may be shown by itself.
+        for part in url.query().unwrap_or_default().split('&') {
+            found.extend(
+                ["streamid=", "passphrase="]
+                    .iter()
+                    .filter_map(|name| part.strip_prefix(name).map(str::to_owned)),
+            );
+        }
     }
     let decoded: Vec<String> = found
         .iter()
@@ -395,8 +418,20 @@ mod tests {
             forward: Some(Forward::to(Secret::new("rtmp://h/live#ab%2Fcd-key"))),
             ..PathSpec::pulled(Secret::new("rtsp://u:p%40ss%3A1@h:554/x"))
         };
-        let needles = spec.needles();
-        for hidden in ["ab%2Fcd-key", "ab/cd-key", "p%40ss%3A1", "p@ss:1"] {
+        let srt = PathSpec::pulled(Secret::new(
+            "srt://h:1?streamid=the-id&passphrase=the%20phrase",
+        ));
+        let mut needles = spec.needles();
+        needles.extend(srt.needles());
+        for hidden in [
+            "ab%2Fcd-key",
+            "ab/cd-key",
+            "p%40ss%3A1",
+            "p@ss:1",
+            "the-id",
+            "the phrase",
+            "the%20phrase",
+        ] {
             assert!(
                 needles.iter().any(|needle| needle.expose() == hidden),
                 "{hidden}"

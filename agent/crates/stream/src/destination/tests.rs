@@ -104,6 +104,22 @@ fn a_key_that_was_pasted_into_the_address_is_taken_out_of_it() {
             "",
         ),
         (
+            "srt passphrase",
+            "custom",
+            "srt://host:9000?passphrase=0123456789",
+            "id",
+            "srt://host:9000",
+            "id?passphrase=0123456789",
+        ),
+        (
+            "srt passphrase alone",
+            "custom",
+            "srt://host:9000?passphrase=0123456789",
+            "",
+            "srt://host:9000",
+            "?passphrase=0123456789",
+        ),
+        (
             "srt stream id",
             "custom",
             "srt://host:9000?streamid=a%23b&latency=200",
@@ -171,6 +187,95 @@ fn a_fault_names_its_field_and_never_repeats_a_secret() {
         json!([]),
     ] {
         assert!(serde_json::from_value::<DestinationDraft>(wrong).is_err());
+    }
+}
+
+#[test]
+fn a_backup_address_is_another_server_of_the_same_kind_without_a_key() {
+    use DestinationError as E;
+    let with = |backup: &str| {
+        made(
+            json!({"name": "n", "platform": "custom", "rtmp_url": "rtmp://host/app", "stream_key": KEY,
+            "backup_url": backup}),
+        )
+    };
+    for (written, stored) in [
+        (" RTMP://Backup/app ", "rtmp://backup/app"),
+        ("rtmps://backup/app", "rtmps://backup/app"),
+        ("rtmp://backup/app?backup=1", "rtmp://backup/app?backup=1"),
+        (&format!("rtmp://backup/app/{KEY}"), "rtmp://backup/app"),
+        (&format!("rtmp://backup/app#{KEY}"), "rtmp://backup/app"),
+    ] {
+        let (is, _) = with(written).unwrap_or_else(|error| panic!("{written}: {error}"));
+        assert_eq!(is.backup_url.as_deref(), Some(stored));
+    }
+    for (written, why) in [
+        ("rtmp://host/app/", E::BackupSame),
+        ("srt://host:9000", E::BackupProtocol),
+        ("rtmp://backup/app#hunter22", E::BackupKey),
+        (
+            "http://backup/app",
+            E::Backup(AddressError::Scheme("http".to_owned())),
+        ),
+        ("rtmp://backup/app?a=%20", E::Backup(AddressError::Query)),
+    ] {
+        let is = with(written).unwrap_err();
+        assert_eq!(is, why, "{written}");
+        assert_eq!(is.field().as_deref(), Some("/backup_url"));
+        assert!(!format!("{is} {is:?}").contains("hunter22"));
+    }
+    let (was, key) = with("rtmp://backup/app").unwrap();
+    let cleared = update(&was, &key, draft(json!({"backup_url": null})), NOW).unwrap();
+    assert_eq!(cleared.0.backup_url, None);
+    let kept = update(&was, &key, draft(json!({"name": "m"})), NOW).unwrap();
+    assert_eq!(kept.0.backup_url, was.backup_url);
+    let moved = json!({"platform": "twitch"});
+    assert_eq!(
+        update(&was, &key, draft(moved), NOW).unwrap().0.backup_url,
+        None
+    );
+}
+
+#[test]
+fn a_fingerprint_is_taken_in_any_spelling_and_only_where_it_is_used() {
+    let sum = "AB:".repeat(31) + "AB";
+    let with = |platform: &str, url: &str, sum: &str| {
+        made(
+            json!({"name": "n", "platform": platform, "rtmp_url": url, "stream_key": KEY,
+            "tls_fingerprint": sum}),
+        )
+        .map(|(is, _)| is.tls_fingerprint)
+    };
+    assert_eq!(
+        with("custom", "rtmps://host/app", &sum),
+        Ok(Some("ab".repeat(32)))
+    );
+    assert_eq!(with("custom", "rtmps://host/app", ""), Ok(None));
+    for (platform, url, sum, why) in [
+        (
+            "custom",
+            "rtmps://host/app",
+            "abc",
+            DestinationError::Fingerprint,
+        ),
+        (
+            "custom",
+            "rtmp://host/app",
+            sum.as_str(),
+            DestinationError::FingerprintUnused,
+        ),
+        (
+            "facebook",
+            "",
+            sum.as_str(),
+            DestinationError::FingerprintUnused,
+        ),
+    ] {
+        let is = with(platform, url, sum).unwrap_err();
+        assert_eq!(
+            (is.clone(), is.field().as_deref()),
+            (why, Some("/tls_fingerprint"))
+        );
     }
 }
 

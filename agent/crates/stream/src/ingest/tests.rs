@@ -11,6 +11,8 @@ fn to(platform: Platform, url: &str) -> Destination {
         name: "d".to_owned(),
         platform,
         rtmp_url: url.to_owned(),
+        backup_url: None,
+        tls_fingerprint: None,
         description: None,
         is_active: true,
         profile: None,
@@ -107,6 +109,20 @@ fn address_and_key_are_joined_as_the_media_server_reads_them() {
             9000,
         ),
         (
+            "srt://host:9000",
+            "id?passphrase=0123456789#&",
+            "srt://host:9000?streamid=id&passphrase=0123456789%23%26",
+            "host",
+            9000,
+        ),
+        (
+            "srt://host:9000?latency=300",
+            "?passphrase=0123456789",
+            "srt://host:9000?latency=300&passphrase=0123456789",
+            "host",
+            9000,
+        ),
+        (
             "whips://host/whip/1",
             "",
             "whips://host/whip/1",
@@ -137,6 +153,54 @@ fn a_platform_takes_nobody_without_a_key() {
     let error = ingest(&twitch, &Secret::default()).unwrap_err();
     assert_eq!(error, IngestError::KeyMissing("Twitch"));
     assert_eq!(error.field().as_deref(), Some("/stream_key"));
+}
+
+#[test]
+fn the_backup_address_takes_the_same_key_and_keeps_what_names_it() {
+    let mut youtube = to(Platform::Youtube, "rtmp://a.rtmp.youtube.com/live2");
+    youtube.backup_url = preset(Platform::Youtube).backup_url.clone();
+    let is = target(&youtube, &Secret::new("k-e-y")).unwrap();
+    assert!(is.plan().backup);
+    assert_eq!(
+        is.at(Side::Primary).dest.expose(),
+        "rtmp://a.rtmp.youtube.com/live2#k-e-y"
+    );
+    let backup = is.at(Side::Backup);
+    assert_eq!(
+        backup.dest.expose(),
+        "rtmp://b.rtmp.youtube.com/live2?backup=1#k-e-y"
+    );
+    assert_eq!(backup.label, "rtmp://b.rtmp.youtube.com/live2?backup=1");
+    youtube.backup_url = None;
+    let is = target(&youtube, &Secret::new("k-e-y")).unwrap();
+    assert!(!is.plan().backup);
+    assert_eq!(is.at(Side::Backup), &is.primary);
+}
+
+#[test]
+fn a_passphrase_of_the_wrong_length_is_refused() {
+    let is = ingest(
+        &to(Platform::Custom, "srt://host:9000"),
+        &Secret::new("id?passphrase=short"),
+    );
+    assert_eq!(
+        is.unwrap_err(),
+        IngestError::Address(AddressError::Passphrase)
+    );
+}
+
+#[test]
+fn a_fingerprint_goes_where_there_is_a_certificate() {
+    for (url, there) in [
+        ("rtmps://host/app", true),
+        ("whips://host/whip", true),
+        ("rtmp://host/app", false),
+    ] {
+        let mut destination = to(Platform::Custom, url);
+        destination.tls_fingerprint = Some("ab".repeat(32));
+        let is = ingest(&destination, &Secret::new("k")).unwrap();
+        assert_eq!(is.fingerprint.is_some(), there, "{url}");
+    }
 }
 
 fn any_key() -> impl Strategy<Value = String> {

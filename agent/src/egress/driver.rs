@@ -1,0 +1,319 @@
+//! Feeds one destination's state machine and does what it says.
+//!
+//! Owns the path `out/<id>`, made only while there is something to send, and made again when the media
+//! server has lost its source. Decides nothing about retries. Neighbours: `count`, `dial`.
+
+use super::Status;
+use super::count::Count;
+use super::dial;
+use engine::mediamtx::{Forward, Local, MediaMtx, PathError, PathName, PathSpec, Snapshot};
+use runtime::{CancellationToken, Clock, SystemClock, Task, spawn};
+use std::future::pending;
+use std::time::Duration;
+use stream::{
+    Cause, EgressEffect, EgressEvent, EgressState, Side, Sound, Target, classify, preset,
+    slow_message, step,
+};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Time between two looks while nothing has arrived yet.
+const EAGER: Duration = Duration::from_millis(200);
+/// Time between two looks otherwise; the media server is looked at each second anyway.
+const CALM: Duration = Duration::from_secs(1);
+/// Bytes that RTMP needs to shake hands and be let in: they do not count as sent.
+const HANDSHAKE: u64 = 8 * 1024;
+/// How long the first attempt waits for an encoder that is just being started; then it begins with
+/// the slate.
+const SOURCE: Duration = Duration::from_secs(8);
+/// A path whose source does not come for so long, although it is there, is made again: the media
+/// server itself would wait for five seconds.
+const REMAKE: Duration = Duration::from_secs(3);
+
+/// How far the running attempt is.
+#[derive(Debug, Clone, Copy)]
+enum Attempt {
+    /// There is none.
+    None,
+    /// It waits for something to send.
+    Waiting { since: Duration },
+    /// Its path was made.
+    Made {
+        at: Duration,
+        /// The last snapshot that is older than it.
+        after: u64,
+        /// The start of the media server that it was made in.
+        boot: u64,
+    },
+}
+
+/// A question to a port.
+#[derive(Debug)]
+enum Dial {
+    /// Beside an attempt: is anybody there at all?
+    Attempt(Task<bool>),
+    /// While waiting: who is there again?
+    Wait(Task<Option<Side>>),
+}
+
+pub(super) struct Driver {
+    server: MediaMtx,
+    path: PathName,
+    from: PathName,
+    target: Target,
+    report: watch::Sender<Status>,
+    state: EgressState,
+    attempt: Attempt,
+    /// Whether there was an attempt before.
+    tried: bool,
+    count: Count,
+    dial: Option<Dial>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        server: MediaMtx,
+        path: PathName,
+        from: PathName,
+        target: Target,
+        report: watch::Sender<Status>,
+    ) -> Self {
+        Self {
+            server,
+            path,
+            from,
+            target,
+            report,
+            state: EgressState::Idle,
+            attempt: Attempt::None,
+            tried: false,
+            count: Count::default(),
+            dial: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut snapshots = self.server.snapshots();
+        self.feed(EgressEvent::Start(self.target.plan())).await;
+        self.server.refresh().await;
+        loop {
+            let snapshot = snapshots.borrow_and_update().clone();
+            self.advance(&snapshot).await;
+            if let Some(event) = self.look(&snapshot) {
+                self.feed(event).await;
+            }
+            self.feed(EgressEvent::Tick).await;
+            self.publish();
+            let eager = matches!(self.state, EgressState::Connecting { .. });
+            tokio::select! {
+                () = stop.cancelled() => break,
+                news = snapshots.changed() => {
+                    if news.is_err() {
+                        break; // the media server's keeper is gone: the agent ends
+                    }
+                }
+                event = answer(&mut self.dial) => {
+                    self.dial = None;
+                    if let Some(event) = event {
+                        self.feed(event).await;
+                    }
+                }
+                () = sleep(if eager { EAGER } else { CALM }) => {
+                    if eager {
+                        self.server.refresh().await;
+                    }
+                }
+            }
+        }
+        self.feed(EgressEvent::Stop).await;
+        self.publish();
+    }
+
+    /// Makes the path as soon as there is something to send, and again where its source was lost.
+    async fn advance(&mut self, snapshot: &Snapshot) {
+        let now = SystemClock.monotonic();
+        let source = snapshot.path(&self.from);
+        let there = source.is_some_and(|source| source.available || source.online);
+        match self.attempt {
+            Attempt::None => {}
+            Attempt::Waiting { since } => {
+                let encoded = source.is_some_and(|source| source.online);
+                if encoded || (there && (self.tried || now >= since + SOURCE)) {
+                    self.make(snapshot).await;
+                }
+            }
+            Attempt::Made { at, after, boot } => {
+                let fed = snapshot.path(&self.path).is_some_and(|path| path.available);
+                if snapshot.number <= after || !there {
+                    return;
+                }
+                if fed {
+                    let boot = snapshot.boot;
+                    self.attempt = Attempt::Made { at, after, boot };
+                } else if snapshot.boot != boot || now >= at + REMAKE {
+                    tracing::info!(path = %self.path, "A destination's path lost its source; it is made again.");
+                    self.remove().await;
+                    self.make(snapshot).await;
+                }
+            }
+        }
+    }
+
+    /// What a snapshot says about the running attempt.
+    fn look(&mut self, snapshot: &Snapshot) -> Option<EgressEvent> {
+        let after = match self.attempt {
+            Attempt::None => return None,
+            Attempt::Waiting { .. } => return Some(EgressEvent::Unfed),
+            Attempt::Made { after, .. } => after,
+        };
+        if snapshot.number <= after {
+            return None;
+        }
+        let path = snapshot.path(&self.path);
+        let Some((path, forwarding)) =
+            path.and_then(|path| Some((path, path.forwarding.as_ref()?)))
+        else {
+            return Some(EgressEvent::Unfed);
+        };
+        let sent = forwarding.outbound_bytes;
+        self.count.take(snapshot.at_ns, sent, path.inbound_bytes);
+        Some(match &forwarding.error {
+            Some(text) => EgressEvent::Lost(classify(text)),
+            None if !path.available => EgressEvent::Unfed,
+            None => EgressEvent::Bytes(sent.saturating_sub(HANDSHAKE)),
+        })
+    }
+
+    async fn feed(&mut self, event: EgressEvent) {
+        let (state, effects) = step(self.state, event, SystemClock.monotonic());
+        self.state = state;
+        for effect in effects {
+            match effect {
+                EgressEffect::Attach(side) => self.attach(side),
+                EgressEffect::Detach => self.detach().await,
+                EgressEffect::Probe => self.probe(),
+                EgressEffect::Report => self.tell(),
+                EgressEffect::Alert => tracing::error!(
+                    path = %self.path,
+                    to = %self.target.at(self.state.side()).label,
+                    cause = ?self.state.cause(),
+                    "A destination needs attention."
+                ),
+            }
+        }
+    }
+
+    fn attach(&mut self, side: Side) {
+        let since = SystemClock.monotonic();
+        self.attempt = Attempt::Waiting { since };
+        let ingest = self.target.at(side).clone();
+        // SRT's own handshake gives up after three seconds.
+        self.dial = ingest
+            .protocol
+            .answers_tcp()
+            .then(|| Dial::Attempt(spawn(async move { dial::answers(&ingest).await })));
+    }
+
+    async fn make(&mut self, snapshot: &Snapshot) {
+        let ingest = self.target.at(self.state.side());
+        let over = match ingest.protocol.sound() {
+            Sound::Aac => Local::Rtmp,
+            Sound::Opus => Local::Rtsp,
+        };
+        let to = Forward {
+            dest: ingest.dest.clone(),
+            bearer: ingest.bearer.clone(),
+            fingerprint: ingest.fingerprint.clone(),
+        };
+        let spec = PathSpec::forwarded(self.from.clone(), over, to);
+        let made = self.server.put(&self.path, spec).await;
+        self.tried = true;
+        self.count.begin();
+        self.attempt = Attempt::Made {
+            at: SystemClock.monotonic(),
+            after: self.server.snapshots().borrow().number,
+            boot: snapshot.boot,
+        };
+        match made {
+            // A server that is away makes the path when it is back.
+            Ok(()) | Err(PathError::Down) => {}
+            Err(PathError::Refused { .. }) => {
+                // The table answers a loss at once with its own effects.
+                Box::pin(self.feed(EgressEvent::Lost(Cause::Rejected))).await;
+            }
+        }
+    }
+
+    async fn detach(&mut self) {
+        self.attempt = Attempt::None;
+        self.dial = None;
+        self.remove().await;
+    }
+
+    async fn remove(&self) {
+        if let Err(error) = self.server.remove(&self.path).await {
+            tracing::info!(path = %self.path, %error, "A destination's path is removed later.");
+        }
+    }
+
+    /// Tries the ports, so that a server that is back need not be waited for.
+    fn probe(&mut self) {
+        if self.dial.is_some() {
+            return;
+        }
+        let (target, first) = (self.target.clone(), self.state.side());
+        let dial = spawn(async move { dial::any(&target, first).await });
+        self.dial = Some(Dial::Wait(dial));
+    }
+
+    fn tell(&self) {
+        let (path, to) = (&self.path, &self.target.at(self.state.side()).label);
+        let state = self.state.name();
+        match self.state.cause() {
+            None => tracing::info!(%path, %to, state, "Destination."),
+            Some(cause) => {
+                tracing::warn!(%path, %to, state, ?cause, retries = self.state.failures(), "Destination.");
+            }
+        }
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let active = self.state.is_active();
+        let slow = active && self.count.is_slow();
+        let preset = preset(self.target.primary.platform);
+        let cause = self.state.cause();
+        let told = if slow { Some(Cause::Stalled) } else { cause };
+        let status = Status {
+            state: self.state,
+            kbps: if active { self.count.kbps() } else { 0 },
+            bytes: self.count.total(),
+            retries: self.state.failures(),
+            using: self.state.side(),
+            slow,
+            needs_attention: self.state.needs_attention(),
+            last_error: if slow {
+                Some(slow_message(preset))
+            } else {
+                cause.map(|cause| cause.message(preset))
+            },
+            remediation: told.map(|cause| cause.remediation(preset)),
+        };
+        self.report.send_if_modified(|old| {
+            let changed = *old != status;
+            *old = status;
+            changed
+        });
+    }
+}
+
+/// Waits for the answer to a question, for ever where there is none.
+async fn answer(dial: &mut Option<Dial>) -> Option<EgressEvent> {
+    match dial {
+        Some(Dial::Attempt(task)) => {
+            (!task.await.unwrap_or(true)).then_some(EgressEvent::Unanswered)
+        }
+        Some(Dial::Wait(task)) => task.await.unwrap_or(None).map(EgressEvent::Answered),
+        None => pending().await,
+    }
+}
