@@ -10,10 +10,10 @@ TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
-PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources
+PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources isolation protocols
 
 .PHONY: help setup setup-test build test check unit parts media demo smoke \
-	cuts-long avsync-long overlays-long golive-long
+	cuts-long avsync-long overlays-long golive-long isolation-long
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -72,3 +72,6 @@ overlays-long: setup-test ## 200 text changes
 
 golive-long: setup-test ## 20 times on air
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=golive
+
+isolation-long: setup-test ## destinations cut off for 5, 30 and 120 s, one after the other
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=isolation

@@ -184,7 +184,7 @@ debian cc build-essential ffmpeg ffmpeg curl curl ps procps
 mediamtx
 page
 if [ "$what" = test ]; then
-    debian chromium chromium
+    debian chromium chromium openssl openssl
     nginx_rtmp
     npm_packages "$root/tests/browser"
 fi

@@ -21,6 +21,8 @@ pub struct ServerOptions {
     pub hls_port: Option<u16>,
     /// Keeps the last minute of what it gets in this folder.
     pub record: Option<PathBuf>,
+    /// More of its settings, which win: `{"srt": true}`.
+    pub more: serde_json::Map<String, Value>,
 }
 
 /// A running MediaMTX on free loopback ports.
@@ -73,7 +75,7 @@ impl MediaServer {
         }
         let all = ["publish", "read", "api"].map(|action| json!({ "action": action }));
         // Every JSON document is a YAML document too.
-        let config = json!({
+        let mut config = json!({
             "logLevel": "info", "writeQueueSize": 1024,
             "api": true, "apiAddress": here(api_port),
             "rtsp": true, "rtspAddress": here(rtsp_port), "rtspTransports": ["tcp"],
@@ -82,6 +84,9 @@ impl MediaServer {
             "pathDefaults": of_every_path, "webrtc": false, "srt": false, "moq": false,
             "authInternalUsers": [{ "user": "any", "permissions": all }], "paths": paths,
         });
+        if let Some(config) = config.as_object_mut() {
+            config.extend(options.more.clone());
+        }
         let file = folder.path().join("mediamtx.yml");
         std::fs::write(&file, config.to_string()).unwrap();
         let mut child = Child::start(
@@ -150,13 +155,17 @@ impl MediaServer {
             .unwrap_or(0)
     }
 
+    /// Whether somebody publishes on a path now.
+    #[must_use]
+    pub fn is_ready(&self, name: &str) -> bool {
+        let path = self.path(name);
+        path["ready"] == true || path["online"] == true
+    }
+
     /// Waits until somebody publishes on a path.
     #[must_use]
     pub fn wait_ready(&self, name: &str, limit: Duration) -> bool {
-        until(limit, || {
-            let path = self.path(name);
-            path["ready"] == true || path["online"] == true
-        })
+        until(limit, || self.is_ready(name))
     }
 
     /// Ids of the RTMP connections that publish, with their paths.
