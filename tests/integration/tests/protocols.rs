@@ -252,10 +252,11 @@ fn rtmps_is_taken_from_an_authority_or_by_its_fingerprint_and_from_nobody_else()
 fn srt_carries_the_stream_id_and_the_passphrase_and_a_wrong_one_is_told() {
     let port = free_port();
     let id = format!("publish:live/{KEY}");
-    let server = MediaServer::with(&settings(json!({
+    let options = settings(json!({
         "srt": true, "srtAddress": format!("127.0.0.1:{port}"),
         "paths": { format!("live/{KEY}"): { "srtPublishPassphrase": PASSPHRASE } },
-    })));
+    }));
+    let server = MediaServer::with(&options);
     let (agent, _camera) = on_air(Vec::new());
     let url = format!("srt://127.0.0.1:{port}?latency=120");
     add(
@@ -289,6 +290,21 @@ fn srt_carries_the_stream_id_and_the_passphrase_and_a_wrong_one_is_told() {
         &agent,
         &[KEY, PASSPHRASE, "not-the-passphrase", "id-of-nobody"],
     );
+
+    // There is no connection to be refused: it is found again by SRT's own handshake.
+    drop(server);
+    let tried = |told: &Value| told["retries"].as_u64().is_some_and(|tries| tries >= 4);
+    assert!(until(2 * LIMIT, || tried(&told(&agent, "right"))));
+    let server = MediaServer::with(&options);
+    let back = Instant::now();
+    let path = format!("live/{KEY}");
+    assert!(until(LIMIT, || told(&agent, "right")["state"] == "active"
+        && server.bytes(&path) > 100_000));
+    report(
+        "SRT back after it answers, s",
+        format!("{:.2}", back.elapsed().as_secs_f64()),
+    );
+    assert!(back.elapsed() <= Duration::from_secs(10));
 }
 
 #[test]
