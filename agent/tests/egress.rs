@@ -236,7 +236,13 @@ async fn a_destination_waits_for_an_encoder_that_is_being_started() {
     let sink = platform(&["key"], Ports::free().unwrap()).await;
     let egress = start(&rig, "a", sink.ports.rtmp, "key");
     let began = Instant::now();
-    rig.until("looked at", |now| now.number > 3).await;
+    let status = until(&egress, "told", |now| now.last_error.is_some()).await;
+    assert!(
+        status
+            .last_error
+            .unwrap()
+            .starts_with("There is nothing to send")
+    );
     let _encoder = rig.publish(&rig.server.rtsp_url(&program), &[]).await;
     let status = until(&egress, "active", active).await;
     println!("active {:?} after the start", began.elapsed());

@@ -26,9 +26,15 @@ const HANDSHAKE: u64 = 8 * 1024;
 /// How long the first attempt waits for an encoder that is just being started; then it begins with
 /// the slate.
 const SOURCE: Duration = Duration::from_secs(8);
-/// A path whose source does not come for so long, although it is there, is made again: the media
-/// server itself would wait for five seconds.
-const REMAKE: Duration = Duration::from_secs(3);
+/// A path whose source has not come after so long, although it is there, is made again.
+const REMAKE: Duration = Duration::from_secs(6);
+/// With nothing to send for so long, the operator is told.
+const UNFED: Duration = Duration::from_secs(3);
+/// What is told then, and what can be done.
+const NOTHING: (&str, &str) = (
+    "There is nothing to send: the program or the camera is away.",
+    "It is sent as soon as it is back. Check that the camera sends and that the media server runs.",
+);
 
 /// How far the running attempt is.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +74,8 @@ pub(super) struct Driver {
     tried: bool,
     count: Count,
     dial: Option<Dial>,
+    /// Since when there is nothing to send.
+    unfed: Option<Duration>,
 }
 
 impl Driver {
@@ -89,6 +97,7 @@ impl Driver {
             tried: false,
             count: Count::default(),
             dial: None,
+            unfed: None,
         }
     }
 
@@ -100,6 +109,10 @@ impl Driver {
             let snapshot = snapshots.borrow_and_update().clone();
             self.advance(&snapshot).await;
             if let Some(event) = self.look(&snapshot) {
+                self.unfed = match event {
+                    EgressEvent::Unfed => self.unfed.or(Some(SystemClock.monotonic())),
+                    _ => None,
+                };
                 self.feed(event).await;
             }
             self.feed(EgressEvent::Tick).await;
@@ -246,6 +259,7 @@ impl Driver {
 
     async fn detach(&mut self) {
         self.attempt = Attempt::None;
+        self.unfed = None;
         self.dial = None;
         self.remove().await;
     }
@@ -284,6 +298,10 @@ impl Driver {
         let preset = preset(self.target.primary.platform);
         let cause = self.state.cause();
         let told = if slow { Some(Cause::Stalled) } else { cause };
+        let unfed = self
+            .unfed
+            .is_some_and(|since| SystemClock.monotonic() >= since + UNFED);
+        let nothing = (unfed && told.is_none()).then_some(NOTHING);
         let status = Status {
             state: self.state,
             kbps: if active { self.count.kbps() } else { 0 },
@@ -292,12 +310,15 @@ impl Driver {
             using: self.state.side(),
             slow,
             needs_attention: self.state.needs_attention(),
-            last_error: if slow {
-                Some(slow_message(preset))
-            } else {
-                cause.map(|cause| cause.message(preset))
+            last_error: match nothing {
+                Some((message, _)) => Some(message.to_owned()),
+                None if slow => Some(slow_message(preset)),
+                None => cause.map(|cause| cause.message(preset)),
             },
-            remediation: told.map(|cause| cause.remediation(preset)),
+            remediation: match nothing {
+                Some((_, remediation)) => Some(remediation.to_owned()),
+                None => told.map(|cause| cause.remediation(preset)),
+            },
         };
         self.report.send_if_modified(|old| {
             let changed = *old != status;
