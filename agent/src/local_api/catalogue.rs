@@ -1,8 +1,12 @@
 //! What the agent offers, and the emergency stop, over HTTP.
 
+use super::error::ErrorBody;
+use super::extract::Sent;
 use super::{Answer, AppState};
 use crate::modules::command::{CatalogueCommand, Command, EmergencyCommand};
-use crate::modules::view::{AssetView, EmergencyStatusView, KillView, ProfileView};
+use crate::modules::view::{
+    AssetView, Done, EmergencyStatusView, KillView, ProfileView, TestPatternRequest,
+};
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,6 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_assets))
         .routes(routes!(kill_all_streams))
         .routes(routes!(emergency_status))
+        .routes(routes!(test_pattern))
 }
 
 /// Lists the encoding profiles.
@@ -68,4 +73,24 @@ async fn kill_all_streams(State(app): State<AppState>) -> Answer {
 )]
 async fn emergency_status(State(app): State<AppState>) -> Answer {
     app.ask(Command::Emergency(EmergencyCommand::Status)).await
+}
+
+/// Puts the test pattern on program, whatever is due, or gives the program back. Neither timeline nor
+/// encoder is touched.
+#[utoipa::path(
+    post,
+    path = "/api/emergency/test-pattern",
+    tag = "emergency",
+    request_body = TestPatternRequest,
+    responses(
+        (status = 200, description = "It is on program, or no longer", body = Done),
+        (status = 400, description = "TIMELINE_NOT_RUNNING", body = ErrorBody),
+    ),
+)]
+async fn test_pattern(
+    State(app): State<AppState>,
+    Sent(asked): Sent<TestPatternRequest>,
+) -> Answer {
+    app.ask(Command::Emergency(EmergencyCommand::TestPattern(asked)))
+        .await
 }

@@ -232,20 +232,34 @@ fn checked(store: &Store, mut camera: Camera) -> Result<Camera, Fault> {
     }
     camera.stream_path = path(&camera.stream_path)?;
     if let Some(backup) = &camera.backup_camera_id {
-        if *backup == camera.id {
-            return Err(field(
-                "/backup_camera_id",
-                "a camera cannot stand in for itself",
-            ));
-        }
-        if store.get::<Camera>(TREE, backup.as_str())?.is_none() {
-            return Err(field(
-                "/backup_camera_id",
-                format!("there is no camera {backup}"),
-            ));
-        }
+        check_backup(store, &camera.id, backup)?;
     }
     Ok(camera)
+}
+
+/// A camera's backup is another camera, whose own backups do not lead back to it.
+fn check_backup(store: &Store, camera: &CameraId, backup: &CameraId) -> Result<(), Fault> {
+    let wrong = |message: String| Err(field("/backup_camera_id", message));
+    if backup == camera {
+        return wrong("a camera cannot stand in for itself".to_owned());
+    }
+    let mut seen = vec![backup.clone()];
+    while let Some(last) = seen.last() {
+        let Some(next) = store.get::<Camera>(TREE, last.as_str())? else {
+            return wrong(format!("there is no camera {last}"));
+        };
+        match next.backup_camera_id {
+            Some(next) if next == *camera => {
+                return wrong(format!(
+                    "camera {camera} stands in for camera {last}: two cameras cannot stand in for \
+                     each other, or in a ring"
+                ));
+            }
+            Some(next) if !seen.contains(&next) => seen.push(next),
+            Some(_) | None => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 fn is_short(text: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::Parts;
 use super::command::{CatalogueCommand, EmergencyCommand, Reply};
 use super::fault::{Fault, refuse};
-use super::view::{AssetView, EmergencyStatusView, KillView, ProfileView};
+use super::view::{AssetView, Done, EmergencyStatusView, KillView, ProfileView};
 use crate::assets::AssetFile;
 use crate::show::{DestinationState, Mode, StreamState};
 use protocol::Problem;
@@ -39,6 +39,17 @@ pub(super) async fn emergency(parts: &Parts, command: EmergencyCommand) -> Resul
                 .map_err(|error| refuse(&error))?;
             let message = "All streams were stopped".to_owned();
             Ok(Reply::Killed(KillView { message, killed }))
+        }
+        EmergencyCommand::TestPattern(asked) => {
+            let done = parts.show.test_pattern(asked.shown).await;
+            done.map_err(|error| refuse(&error))?;
+            let message = if asked.shown {
+                "The test pattern is on program"
+            } else {
+                "The timeline is on program again"
+            };
+            let message = message.to_owned();
+            Ok(Reply::Done(Done { message }))
         }
         EmergencyCommand::Status => {
             let status = parts.show.status();

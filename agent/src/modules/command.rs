@@ -9,7 +9,7 @@ use super::view::{
     ExecutionView, GoLive, GoLiveView, KillView, OverlayView, PlaybackView, PresetView,
     PreviewHealthView, PreviewStart, PreviewStartedView, PreviewStatusView, PreviewStoppedView,
     ProfileView, SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest,
-    TimelineSummary, TimelineView, ValidationView,
+    TestPatternRequest, TimelineSummary, TimelineView, ValidationView,
 };
 use crate::show::OverlayEdit;
 use model::{CameraId, CueId, DestinationId, StreamId, TimelineId};
@@ -175,6 +175,8 @@ pub enum EmergencyCommand {
     KillAllStreams,
     /// What would be ended.
     Status,
+    /// Put the test pattern on program, or give the program back.
+    TestPattern(TestPatternRequest),
 }
 
 /// About what the agent offers.
@@ -250,6 +252,7 @@ impl Command {
             Self::Emergency(c) => match c {
                 EmergencyCommand::KillAllStreams => "emergency.kill_all_streams",
                 EmergencyCommand::Status => "emergency.status",
+                EmergencyCommand::TestPattern(_) => "emergency.test_pattern",
             },
             Self::Catalogue(c) => match c {
                 CatalogueCommand::Profiles => "catalogue.profiles",

@@ -253,6 +253,7 @@ fn status(parts: &Parts) -> Reply {
         destinations: status.destinations.clone(),
         metrics: status.program.clone(),
         encoder: status.encoder.clone(),
+        on_air: status.on_air.clone(),
         inputs: status.inputs.clone(),
     }))
 }

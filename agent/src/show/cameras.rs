@@ -11,11 +11,12 @@ use std::time::Duration;
 use store::Tree;
 
 /// How long an input waits to learn a camera's codecs.
-const CODECS: Duration = Duration::from_secs(1);
+pub(super) const CODECS: Duration = Duration::from_secs(1);
 
-/// Where a camera is read on this machine. By RTMP, whose packets carry one clock for picture and
-/// sound, where its codecs allow it; RTSP places the tracks by their arrival.
-pub(super) fn address(media: &MediaMtx, id: &CameraId) -> String {
+/// Where a camera is read on this machine, once its codecs are known; `None` before. By RTMP, whose
+/// packets carry one clock for picture and sound, where its codecs allow it; RTSP places the tracks by
+/// their arrival.
+pub(super) fn address(media: &MediaMtx, id: &CameraId) -> Option<String> {
     let path = PathName::camera(id);
     let snapshots = media.snapshots();
     let snapshot = snapshots.borrow();
@@ -23,22 +24,30 @@ pub(super) fn address(media: &MediaMtx, id: &CameraId) -> String {
         .path(&path)
         .map_or(&[][..], |path| path.tracks.as_slice());
     let fits = |track: &Track| matches!(track.codec.as_str(), "H264" | "MPEG-4 Audio");
-    if !tracks.is_empty() && tracks.iter().all(fits) {
-        media.rtmp_url(&path)
-    } else {
-        media.rtsp_url(&path)
-    }
+    (!tracks.is_empty()).then(|| {
+        if tracks.iter().all(fits) {
+            media.rtmp_url(&path)
+        } else {
+            media.rtsp_url(&path)
+        }
+    })
 }
 
-/// [`address`], once the camera's codecs are known or after a second without.
-pub(super) async fn settled_address(media: &MediaMtx, id: &CameraId) -> String {
+/// Waits until a camera's codecs are known.
+pub(super) async fn known(media: &MediaMtx, id: &CameraId) {
     let path = PathName::camera(id);
     let mut snapshots = media.snapshots();
     let known =
         snapshots.wait_for(|now| now.path(&path).is_some_and(|path| !path.tracks.is_empty()));
+    // It fails only when the media server is let go of: the agent ends.
+    drop(known.await);
+}
+
+/// [`address`], once the camera's codecs are known or after a second without.
+pub(super) async fn settled_address(media: &MediaMtx, id: &CameraId) -> String {
     // Without them the camera is read by RTSP, which carries every codec.
-    drop(tokio::time::timeout(CODECS, known).await);
-    address(media, id)
+    let _late = tokio::time::timeout(CODECS, known(media, id)).await;
+    address(media, id).unwrap_or_else(|| media.rtsp_url(&PathName::camera(id)))
 }
 
 /// The cameras that are pulled, and from where.

@@ -6,12 +6,13 @@
 use super::board::{Board, Standing};
 use super::gallery::raster_id;
 use super::inputs::{need, showing};
+use super::notices::Notice;
+use super::roster::Standins;
 use crossbeam_queue::ArrayQueue;
 use model::{
-    AudioPolicy, Director, FramePlan, FrameRate, InputHealth, InputId, Layer, Shot, Source,
-    Transition,
+    AudioPolicy, Director, FramePlan, InputHealth, InputId, Layer, Shot, Source, Transition,
 };
-use program::{Ask, Bus, Entering, Rung, Take};
+use program::{Ask, Bus, Entering, Take};
 use std::sync::Arc;
 use timeline::{Blend, Look, Playing, Position, Rundown, Shown, Transport};
 
@@ -31,6 +32,8 @@ pub(super) enum Order {
     Show(usize, bool),
     /// Puts a source on program until the next video cue is due.
     Take(Taken),
+    /// Puts the pattern on program until it is taken back.
+    Pattern(bool),
 }
 
 /// A source put on program by hand.
@@ -56,7 +59,10 @@ pub(super) struct ShowDirector {
     /// By graphic: hidden by an operator.
     hidden: Vec<bool>,
     taken: Option<(Taken, Take, u64, Option<usize>)>,
+    /// Who stands in for whom.
+    standins: Arc<Standins>,
     jumps: u64,
+    obeyed: u64,
     last: Position,
     orders: Orders,
     board: Arc<Board>,
@@ -67,9 +73,9 @@ impl ShowDirector {
     /// the rundown; `pattern` an input that always has a picture.
     pub(super) fn new(
         rundown: Arc<Rundown>,
-        rate: FrameRate,
         sound: Vec<AudioPolicy>,
         pattern: InputId,
+        standins: Arc<Standins>,
         board: Arc<Board>,
     ) -> (Self, Orders) {
         let orders = Arc::new(ArrayQueue::new(ORDERS));
@@ -77,14 +83,16 @@ impl ShowDirector {
         transport.start(&rundown, 0, Position::default());
         let hidden = vec![false; rundown.graphics().len()];
         let director = Self {
-            bus: Bus::new(rate, pattern),
+            bus: Bus::new(rundown.rate(), pattern),
             rundown,
             transport,
             look: Look::new(),
             sound,
             hidden,
             taken: None,
+            standins,
             jumps: 0,
+            obeyed: 0,
             last: Position::default(),
             orders: Arc::clone(&orders),
             board,
@@ -93,6 +101,7 @@ impl ShowDirector {
     }
 
     fn obey(&mut self, n: u64, order: Order) {
+        self.obeyed += 1;
         match order {
             // A transport that has been started refuses neither.
             Order::Pause => drop(self.transport.pause(n)),
@@ -108,6 +117,8 @@ impl ShowDirector {
                     *hidden = !visible;
                 }
             }
+            Order::Pattern(true) => self.bus.force_pattern(),
+            Order::Pattern(false) => self.bus.release(),
             Order::Take(taken) => {
                 let before = self.taken.map(|(taken, ..)| taken.take);
                 let now = self.standing(n);
@@ -187,13 +198,31 @@ impl ShowDirector {
         Ask {
             to: self.take(n, now, video.shown),
             entering: video.blend.map(entering),
-            backup: self.rundown.backup().map(|source| self.standby(source)),
+            backups: [None; 2],
             fallback: Some(fallback),
             paused: now.paused,
         }
     }
 
+    /// What stands in for a source: its own backup, then the timeline's.
+    fn backups(&self, of: &Take) -> [Option<Take>; 2] {
+        let show = self.rundown.backup().map(|source| Take {
+            audio: self.sound.get(source).copied().unwrap_or_default(),
+            ..self.standby(source)
+        });
+        [self.standins.of(of.shot.input), show]
+    }
+
     fn ask(&mut self, n: u64, now: &Standing) -> Ask {
+        let asked = self.taken_ask(n, now);
+        Ask {
+            backups: self.backups(&asked.to),
+            ..asked
+        }
+    }
+
+    /// What is asked for, an operator's take before the timeline.
+    fn taken_ask(&mut self, n: u64, now: &Standing) -> Ask {
         let planned = self.timeline_ask(n, now);
         // The next video cue takes the program back.
         let due = self.due_cue();
@@ -233,7 +262,7 @@ impl Director for ShowDirector {
             if self.hidden.get(graphic.cue).copied().unwrap_or(false) {
                 continue;
             }
-            // There is room: a look holds no more graphics than a plan does.
+            // There is room: a look holds fewer graphics than a plan has layers.
             plan.push_layer(Layer {
                 raster: raster_id(graphic.cue),
                 opacity: graphic.opacity,
@@ -241,15 +270,26 @@ impl Director for ShowDirector {
             });
         }
         let on_air = self.bus.on_air();
-        now.cue = self.due_cue();
-        now.on_air = on_air.map(|on_air| on_air.shown.0);
-        now.forced = self.taken.is_some();
-        now.standby = on_air.is_some_and(|on_air| {
-            matches!(
-                on_air.rung,
-                Rung::Backup | Rung::Fallback | Rung::Pattern | Rung::LastPicture
-            )
+        let notice = on_air.and_then(|on_air| {
+            let frames_ago = n.saturating_sub(on_air.since);
+            Notice::due(on_air.rung, frames_ago, self.rundown.rate())
         });
+        if let Some(notice) = notice {
+            plan.push_layer(Layer {
+                raster: notice.raster(),
+                opacity: 256,
+                shift: (0, 0),
+            });
+        }
+        now.cue = self.due_cue();
+        now.asked = on_air.map(|on_air| on_air.asked.0);
+        now.on_air = on_air.map(|on_air| on_air.shown.0);
+        now.rung = on_air.map(|on_air| on_air.rung);
+        now.since = on_air.map_or(0, |on_air| on_air.since);
+        now.forced = self.taken.is_some();
+        now.pattern = self.bus.forced().is_some();
+        now.overloaded = self.bus.is_overloaded();
+        now.obeyed = self.obeyed;
         self.board.write(&now);
         plan
     }
@@ -258,15 +298,28 @@ impl Director for ShowDirector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{InputState, Picture};
+    use crate::show::roster::Roster;
+    use model::FrameRate;
+    use model::{InputState, Picture, Strain};
 
-    struct AllFresh;
+    /// Every input is fresh but one.
+    struct AllBut(Option<u32>);
 
-    impl InputHealth for AllFresh {
-        fn state(&self, _: InputId) -> InputState {
-            InputState::Fresh
+    impl InputHealth for AllBut {
+        fn state(&self, input: InputId) -> InputState {
+            if Some(input.0) == self.0 {
+                InputState::Lost
+            } else {
+                InputState::Fresh
+            }
+        }
+
+        fn strain(&self) -> Strain {
+            Strain::default()
         }
     }
+
+    const ALL_FRESH: AllBut = AllBut(None);
 
     const SHOW: &[u8] = br##"{"name":"s","duration":6,"loop":true,"tracks":[
         {"track_id":"v","type":"video","cues":[
@@ -283,9 +336,9 @@ mod tests {
         let sound = vec![AudioPolicy::Passthrough; rundown.sources().len()];
         let (director, orders) = ShowDirector::new(
             Arc::clone(&rundown),
-            FrameRate::THIRTY,
             sound,
             InputId(9999),
+            Roster::new(&rundown).standins(),
             Arc::clone(&board),
         );
         (director, orders, board, rundown)
@@ -306,7 +359,7 @@ mod tests {
     fn every_cut_lands_on_its_frame_and_graphics_come_and_go() {
         let (mut director, _orders, board, rundown) = director();
         for n in 0..360_u64 {
-            let plan = director.plan(n, &AllFresh);
+            let plan = director.plan(n, &ALL_FRESH);
             let pass = n % 180;
             let cue = usize::try_from(pass / 60).unwrap();
             if cue < 2 {
@@ -325,22 +378,22 @@ mod tests {
     fn a_films_time_begins_with_its_cue_and_stands_while_paused() {
         let (mut director, orders, _board, _rundown) = director();
         for n in 0..130 {
-            director.plan(n, &AllFresh);
+            director.plan(n, &ALL_FRESH);
         }
-        assert_eq!(shown(&director.plan(130, &AllFresh)).1, Some(120));
+        assert_eq!(shown(&director.plan(130, &ALL_FRESH)).1, Some(120));
         orders.push(Order::Pause).unwrap();
-        director.plan(131, &AllFresh);
-        assert_eq!(shown(&director.plan(141, &AllFresh)).1, Some(130));
+        director.plan(131, &ALL_FRESH);
+        assert_eq!(shown(&director.plan(141, &ALL_FRESH)).1, Some(130));
         orders.push(Order::Resume).unwrap();
-        assert_eq!(shown(&director.plan(142, &AllFresh)).1, Some(131));
-        assert_eq!(shown(&director.plan(143, &AllFresh)).1, Some(131));
+        assert_eq!(shown(&director.plan(142, &ALL_FRESH)).1, Some(131));
+        assert_eq!(shown(&director.plan(143, &ALL_FRESH)).1, Some(131));
     }
 
     #[test]
     fn a_take_by_hand_lasts_until_the_next_cue() {
         let (mut director, orders, board, rundown) = director();
         for n in 0..10 {
-            director.plan(n, &AllFresh);
+            director.plan(n, &ALL_FRESH);
         }
         let guest = Take {
             shot: Shot {
@@ -356,22 +409,59 @@ mod tests {
                 transition: Some((Transition::Mix, 5)),
             }))
             .unwrap();
-        let plan = director.plan(10, &AllFresh);
+        let plan = director.plan(10, &ALL_FRESH);
         assert!(matches!(plan.picture, Picture::Two { .. }), "{plan:?}");
         for n in 11..60 {
-            assert_eq!(shown(&director.plan(n, &AllFresh)).0, 500, "frame {n}");
+            assert_eq!(shown(&director.plan(n, &ALL_FRESH)).0, 500, "frame {n}");
             assert!(board.read().forced);
         }
-        assert_eq!(shown(&director.plan(60, &AllFresh)).0, camera(&rundown, 1));
+        assert_eq!(shown(&director.plan(60, &ALL_FRESH)).0, camera(&rundown, 1));
         assert!(!board.read().forced);
     }
 
     #[test]
     fn a_seek_shows_what_is_due_there_on_the_next_frame() {
         let (mut director, orders, board, rundown) = director();
-        director.plan(0, &AllFresh);
+        director.plan(0, &ALL_FRESH);
         orders.push(Order::Seek(75)).unwrap();
-        assert_eq!(shown(&director.plan(1, &AllFresh)).0, camera(&rundown, 1));
+        assert_eq!(shown(&director.plan(1, &ALL_FRESH)).0, camera(&rundown, 1));
         assert_eq!((board.read().at.frame, board.read().jumps), (75, 1));
+    }
+
+    #[test]
+    fn a_lost_camera_is_told_of_and_the_notice_goes_when_it_returns() {
+        let (mut director, _orders, board, rundown) = director();
+        let lost = AllBut(Some(camera(&rundown, 0)));
+        director.plan(0, &ALL_FRESH);
+        let plan = director.plan(1, &lost);
+        let now = board.read();
+        assert_eq!(now.asked, Some(camera(&rundown, 0)));
+        assert_ne!(now.on_air, now.asked);
+        assert_eq!((now.rung, now.since), (Some(program::Rung::Fallback), 1));
+        let told = |plan: &FramePlan| {
+            let rasters = plan.layers().iter().map(|layer| layer.raster);
+            rasters
+                .filter(|raster| *raster == Notice::Trouble.raster())
+                .count()
+        };
+        assert_eq!(told(&plan), 1);
+        // The next cue's camera is well.
+        assert_eq!(told(&director.plan(60, &lost)), 0);
+        assert_eq!(board.read().rung, Some(program::Rung::Asked));
+    }
+
+    #[test]
+    fn the_pattern_stays_over_every_cue_until_it_is_taken_back() {
+        let (mut director, orders, board, rundown) = director();
+        director.plan(0, &ALL_FRESH);
+        orders.push(Order::Pattern(true)).unwrap();
+        for n in 1..100 {
+            assert_eq!(shown(&director.plan(n, &ALL_FRESH)).0, 9999, "frame {n}");
+        }
+        assert!(board.read().pattern);
+        orders.push(Order::Pattern(false)).unwrap();
+        let back = shown(&director.plan(100, &ALL_FRESH)).0;
+        assert_eq!(back, camera(&rundown, 1));
+        assert_eq!((board.read().pattern, board.read().obeyed), (false, 2));
     }
 }

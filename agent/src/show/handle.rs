@@ -134,6 +134,10 @@ pub enum Request {
         take: Take,
         answer: Answer<()>,
     },
+    TestPattern {
+        shown: bool,
+        answer: Answer<()>,
+    },
     EditOverlay {
         cue: CueId,
         edit: Box<OverlayEdit>,
@@ -284,6 +288,15 @@ impl Show {
     /// [`ShowError`] when nothing runs or the camera gives no picture.
     pub async fn take_camera(&self, take: Take) -> Result<(), ShowError> {
         self.ask(|answer| Request::TakeCamera { take, answer })
+            .await
+    }
+
+    /// Puts the test pattern on program, whatever is due, or gives the program back.
+    ///
+    /// # Errors
+    /// [`ShowError::NotRunning`].
+    pub async fn test_pattern(&self, shown: bool) -> Result<(), ShowError> {
+        self.ask(|answer| Request::TestPattern { shown, answer })
             .await
     }
 

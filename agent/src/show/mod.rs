@@ -13,13 +13,18 @@ mod fillers;
 mod gallery;
 mod handle;
 mod inputs;
+mod knock;
+mod notices;
 mod opening;
 mod owner;
 mod parts;
 mod report;
+mod revival;
+mod roster;
 mod sending;
 mod session;
 mod solo;
+mod sources;
 mod status;
 mod straight;
 
@@ -30,6 +35,7 @@ pub use owner::Owner;
 pub use parts::{Encoders, Parts};
 pub use status::{
     ActiveOverlay, DestinationAddress, DestinationState, DestinationStatus, EncoderStatus,
-    InputStatus, Mode, Position, ProgramStatus, ShowStatus, ShownTimeline, StreamState,
+    InputStatus, Mode, OnAirRung, OnAirStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,
+    StreamState,
     StreamStatus,
 };

@@ -15,7 +15,7 @@ use std::time::Duration;
 use timeline::Rundown;
 
 /// How long the start waits for the first picture.
-const FIRST_PICTURE: Duration = Duration::from_secs(3);
+pub(super) const FIRST_PICTURE: Duration = Duration::from_secs(3);
 /// Between looks while waiting for something of an input.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -30,6 +30,10 @@ pub(super) struct Open {
     pub(super) source: Source,
     /// Where a camera is read.
     pub(super) address: Option<String>,
+    /// Looks since it was opened.
+    pub(super) looks: u32,
+    /// Looks since the camera's path was seen to be back; `None` while it is away.
+    pub(super) online: Option<u32>,
 }
 
 impl Open {
@@ -47,6 +51,8 @@ pub(super) fn opened(need: Need, source: Source, input: Option<(Input, Option<St
         input,
         source,
         address,
+        looks: 0,
+        online: None,
     }
 }
 
@@ -135,13 +141,15 @@ pub(super) fn kept<T>(opened: Result<T, ShowError>, source: &Source) -> Option<T
         .ok()
 }
 
+/// What is to be on program at the first frame.
+pub(super) fn first_source(rundown: &Rundown) -> Option<usize> {
+    let first = rundown.video().first().filter(|cue| cue.start == 0);
+    first.map(|cue| cue.source)
+}
+
 /// Waits until the first cue's source delivers, at most [`FIRST_PICTURE`].
 pub(super) async fn first_picture(rundown: &Rundown, open: &BTreeMap<InputId, Open>) {
-    let first = rundown
-        .video()
-        .first()
-        .filter(|cue| cue.start == 0)
-        .map(|cue| cue.source);
+    let first = first_source(rundown);
     let input = open.values().find(|open| Some(open.need.source) == first);
     let Some(input) = input.and_then(|open| open.input.as_ref()) else {
         return;

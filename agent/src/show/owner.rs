@@ -118,9 +118,22 @@ impl Owner {
             } => {
                 tell(answer, self.set_destinations(&destinations).await);
             }
-            Request::Pause { answer } => tell(answer, self.order(Order::Pause)),
-            Request::Resume { answer } => tell(answer, self.order(Order::Resume)),
-            Request::Seek { seconds, answer } => tell(answer, self.seek(seconds)),
+            Request::Pause { answer } => {
+                let done = self.order(Order::Pause);
+                self.tell_done(answer, done).await;
+            }
+            Request::Resume { answer } => {
+                let done = self.order(Order::Resume);
+                self.tell_done(answer, done).await;
+            }
+            Request::Seek { seconds, answer } => {
+                let done = self.seek(seconds);
+                self.tell_done(answer, done).await;
+            }
+            Request::TestPattern { shown, answer } => {
+                let done = self.order(Order::Pattern(shown));
+                self.tell_done(answer, done).await;
+            }
             Request::TakeCamera { take, answer } => self.take(take, answer).await,
             Request::EditOverlay { cue, edit, answer } => {
                 tell(answer, self.edit_overlay(&cue, *edit).await);
@@ -261,7 +274,10 @@ impl Owner {
     /// Follows a change of cameras or destinations.
     async fn refresh(&mut self) {
         self.cameras.refresh().await;
-        let Some(session) = &self.session else { return };
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        session.follow_cameras(&self.parts);
         let wanted = self.router.mode().destinations().to_vec();
         self.sending.set(session, &wanted).await;
     }
@@ -291,6 +307,15 @@ impl Owner {
             .order(order)
     }
 
+    /// Answers an order once it shows in the state that others see.
+    async fn tell_done(&self, answer: Answer<()>, done: Result<(), ShowError>) {
+        if let (Ok(()), Some(session)) = (&done, &self.session) {
+            session.obeyed().await;
+            self.publish();
+        }
+        tell(answer, done);
+    }
+
     fn seek(&self, seconds: f64) -> Result<(), ShowError> {
         let session = self.session.as_ref().ok_or(ShowError::NotRunning)?;
         let duration_s = session.timeline.duration;
@@ -316,7 +341,10 @@ impl Owner {
             }
             Some(_) => {}
         }
-        let input = session.guest(&self.parts, &take.camera).await;
+        let input = match session.guest(&self.parts, &take.camera).await {
+            Ok(input) => input,
+            Err(error) => return tell(answer, Err(error)),
+        };
         let until_ns = self.parts.clock.monotonic_ns() + TAKE_LIMIT_NS;
         self.take_when_there(until_ns, input, take, answer);
     }
@@ -325,7 +353,7 @@ impl Owner {
         let Some(session) = &self.session else {
             return tell(answer, Err(ShowError::NotRunning));
         };
-        if session.delivers(&self.parts, input) {
+        if session.sources.delivers(&self.parts, input) {
             tell(answer, session.take(&self.parts, input, &take));
         } else if self.parts.clock.monotonic_ns() >= until_ns {
             tell(answer, Err(ShowError::CameraOffline(take.camera)));

@@ -9,10 +9,12 @@ use super::sending::Sending;
 use super::session::Session;
 use super::straight::Straight;
 use super::{
-    ActiveOverlay, EncoderStatus, InputStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,
+    ActiveOverlay, EncoderStatus, InputStatus, OnAirRung, OnAirStatus, Position, ProgramStatus,
+    ShowStatus, ShownTimeline,
 };
+use ::program::Rung;
 use engine::input::SourceState;
-use model::{FrameRate, Source};
+use model::{CameraId, FrameRate, InputId, Pattern, Source};
 use runtime::Clock;
 use std::time::Duration;
 use stream::Mode;
@@ -61,10 +63,11 @@ pub(super) fn status(
     });
     status.program = Some(program(parts, session));
     status.encoder = Some(encoder(session));
+    status.on_air = on_air(parts, session);
     status.inputs = session
-        .open
-        .values()
-        .map(|open| input(parts, open))
+        .sources
+        .iter()
+        .map(|open| input(parts, session, open))
         .collect();
     status.overlays = overlays(session);
     status
@@ -73,8 +76,8 @@ pub(super) fn status(
 /// How many processes a session has running.
 pub(super) fn children(session: &Session) -> u32 {
     let decoders = session
-        .open
-        .values()
+        .sources
+        .iter()
         .filter_map(Open::stats)
         .map(|stats| stats.decoder_pid);
     let encoders = session
@@ -145,15 +148,63 @@ fn encoder(session: &Session) -> EncoderStatus {
     }
 }
 
-fn input(parts: &Parts, open: &Open) -> InputStatus {
-    let (name, camera_id) = match &open.source {
+/// What a source is called, and which camera it is.
+fn named(source: &Source) -> (String, Option<CameraId>) {
+    match source {
         Source::Camera(id) => (format!("camera {id}"), Some(id.clone())),
         Source::Media { asset, .. } => (format!("media {}", asset.as_str()), None),
         Source::Pattern(pattern) => (format!("pattern {}", pattern.name()), None),
         Source::Colour(colour) => (format!("colour {colour}"), None),
+    }
+}
+
+fn on_air(parts: &Parts, session: &Session) -> Option<OnAirStatus> {
+    let standing = session.standing();
+    let sources = &session.sources;
+    let of = |input: u32| {
+        let pattern = Source::Pattern(Pattern::TechnicalDifficulties);
+        named(sources.roster.shown(InputId(input)).unwrap_or(&pattern))
     };
+    let (wanted, wanted_camera_id) = of(standing.asked?);
+    let (shown, shown_camera_id) = of(standing.on_air?);
+    let rung = match standing.rung? {
+        Rung::Waiting => OnAirRung::Waiting,
+        Rung::Asked => OnAirRung::Wanted,
+        Rung::Backup | Rung::ShowBackup => OnAirRung::Backup,
+        Rung::Fallback | Rung::Pattern => OnAirRung::Pattern,
+        Rung::LastPicture => OnAirRung::LastPicture,
+    };
+    let cause = (rung.stands_in() || rung == OnAirRung::Waiting).then(|| {
+        let camera = wanted_camera_id.as_ref();
+        let trouble = camera.and_then(|id| sources.trouble(id));
+        trouble.unwrap_or_else(|| "it gives no picture; see the log".to_owned())
+    });
+    let now_ns = parts.clock.monotonic_ns();
+    let due_ns = session.program.due_ns(standing.since).unwrap_or(now_ns);
+    let ago = Duration::from_nanos(now_ns.saturating_sub(due_ns));
+    let wall = parts.clock.wall();
+    Some(OnAirStatus {
+        wanted,
+        wanted_camera_id,
+        shown,
+        shown_camera_id,
+        rung,
+        since: crate::time::rfc3339(wall.checked_sub(ago).unwrap_or(wall)),
+        cause,
+        forced: standing.forced,
+        test_pattern: standing.pattern,
+        overloaded: standing.overloaded,
+    })
+}
+
+fn input(parts: &Parts, session: &Session, open: &Open) -> InputStatus {
+    let (name, camera_id) = named(&open.source);
+    let trouble = camera_id
+        .as_ref()
+        .and_then(|id| session.sources.trouble(id));
     let Some(stats) = open.stats() else {
-        let last_error = Some("It cannot be opened; see the log.".to_owned());
+        let unknown = || "It cannot be opened; see the log.".to_owned();
+        let last_error = Some(trouble.unwrap_or_else(unknown));
         let state = "absent".to_owned();
         return InputStatus {
             name,
@@ -186,7 +237,7 @@ fn input(parts: &Parts, open: &Open) -> InputStatus {
         late: stats.late,
         duplicate: stats.duplicate,
         restarts: u64::from(stats.restarts),
-        last_error: stats.last_cause.map(|cause| cause.describe().to_owned()),
+        last_error: trouble.or_else(|| stats.last_cause.map(|cause| cause.describe().to_owned())),
     }
 }
 

@@ -1,19 +1,16 @@
 //! One running program: its mixer, its inputs, its graphics.
 //!
-//! Owns everything that lives from *start preview* to *stop*. Opens inputs before they are due and
-//! closes them when they have not been needed for a while. Where the program is sent is `owner`'s
-//! business.
+//! Owns everything that lives from *start preview* to *stop*. Which inputs are open is `sources`'
+//! business, where the program is sent is `owner`'s.
 
 use super::board::{Board, Standing};
-use super::cameras;
 use super::director::{Order, Orders, ShowDirector, Taken};
 use super::encoding::{Meter, STALL, choose, outputs};
 use super::gallery::Gallery;
-use super::inputs::{Need, needs};
-use super::opening::{Open, chain, first_picture, kept, open, open_source, opened, sound, still};
+use super::opening::{chain, sound, still};
 use super::parts::Parts;
-use super::{ShowError, Take, TakeTransition, fillers};
-use engine::input::{InputSource, InputSpec, SourceState};
+use super::sources::{AHEAD_S, Format, Sources};
+use super::{ShowError, Take, TakeTransition, fillers, notices};
 use engine::mediamtx::PathName;
 use engine::program::{EncoderSpec, Program, ProgramSpec};
 use engine::trial::Trial;
@@ -21,21 +18,14 @@ use model::{
     CameraId, FrameRate, InputId, Pattern, Profile, ProfileName, Shot, Source, Transition,
 };
 use runtime::Clock;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use timeline::{Rundown, Timeline};
+use tokio::time::{sleep, timeout};
 
-/// How long before it is due a source is opened: connecting and a long group of pictures fit in.
-const AHEAD_S: f64 = 8.0;
-/// Looks without need after which an input is closed: about ten seconds.
-const PATIENCE: u32 = 100;
-/// After a source could not be opened, it is left alone for so many looks.
-const PENALTY: u32 = 50;
-/// Numbers of inputs for cameras that no cue names begin here.
-const GUESTS: u32 = 1 << 20;
-/// The number of the input that always has a picture.
-const PATTERN: InputId = InputId(1 << 24);
+/// How long an order waits to be carried out by the mixer: some frames.
+const OBEYED: Duration = Duration::from_millis(200);
 
 /// A running program.
 #[derive(Debug)]
@@ -47,14 +37,13 @@ pub(super) struct Session {
     pub(super) trial: Trial,
     pub(super) program: Program,
     pub(super) gallery: Gallery,
-    pub(super) open: BTreeMap<InputId, Open>,
+    pub(super) sources: Sources,
     pub(super) started_ns: u64,
     pub(super) started_at: String,
-    guests: BTreeMap<CameraId, InputId>,
     board: Arc<Board>,
     orders: Orders,
-    ffmpeg: PathBuf,
-    wanted: Vec<Need>,
+    /// Orders that were given so far.
+    ordered: AtomicU64,
     meter: Meter,
 }
 
@@ -81,54 +70,29 @@ impl Session {
             .iter()
             .map(|one| sound(parts, &one.source))
             .collect();
-        let (director, orders) = ShowDirector::new(
-            Arc::clone(&rundown),
-            rate,
-            sound,
-            PATTERN,
-            Arc::clone(&board),
-        );
-        let spec = |source| InputSpec {
+        let format = Format {
             ffmpeg: ffmpeg.clone(),
             size,
             rate,
-            source,
         };
-        let pattern = InputSource::Still(Arc::clone(&fallback));
-        let (pattern_inlet, pattern_input) = open(parts, spec(pattern)).await?;
-        let mut open_inputs = BTreeMap::new();
-        let mut inlets = vec![(PATTERN, pattern_inlet)];
-        let pattern_need = Need {
-            input: PATTERN,
-            source: usize::MAX,
-            showing: 0,
-        };
-        let pattern_source = Source::Pattern(Pattern::TechnicalDifficulties);
-        open_inputs.insert(
-            PATTERN,
-            opened(pattern_need, pattern_source, Some((pattern_input, None))),
-        );
-        let mut wanted = Vec::new();
-        needs(
-            &rundown,
-            &Standing::default(),
-            rate.frames_in(AHEAD_S),
-            &mut wanted,
-        );
-        for need in &wanted {
-            let Some(one) = rundown.sources().get(need.source) else {
-                continue;
-            };
-            let found = open_source(parts, &one.source, size, &spec).await;
-            let input = kept(found, &one.source).map(|(inlet, input, address)| {
-                inlets.push((need.input, inlet));
-                (input, address)
-            });
-            open_inputs.insert(need.input, opened(*need, one.source.clone(), input));
-        }
         let path = PathName::program();
         let wanted_path = fillers::want(parts, &path, profile, trial.chosen);
-        tokio::join!(first_picture(&rundown, &open_inputs), wanted_path);
+        let opening = Sources::start(parts, &rundown, format, &fallback);
+        let (opening, ()) = tokio::join!(opening, wanted_path);
+        let (sources, inlets) = match opening {
+            Ok(opening) => opening,
+            Err(error) => {
+                fillers::unwant(parts, &path).await;
+                return Err(error);
+            }
+        };
+        let (director, orders) = ShowDirector::new(
+            Arc::clone(&rundown),
+            sound,
+            sources.pattern,
+            sources.roster.standins(),
+            Arc::clone(&board),
+        );
         let encoder = EncoderSpec {
             profile,
             encoder: trial.chosen,
@@ -151,7 +115,8 @@ impl Session {
                 return Err(ShowError::NoEncoder(error.to_string()));
             }
         };
-        let gallery = Gallery::new(parts.easel(ffmpeg.clone()), Arc::clone(&rundown), size);
+        notices::hang(&parts.studio, &program, size).await;
+        let gallery = Gallery::new(parts.easel(ffmpeg), Arc::clone(&rundown), size);
         let mut session = Self {
             timeline,
             rundown,
@@ -160,14 +125,12 @@ impl Session {
             trial,
             program,
             gallery,
-            open: open_inputs,
+            sources,
             started_ns: parts.clock.monotonic_ns(),
             started_at: crate::time::rfc3339(parts.clock.wall()),
-            guests: BTreeMap::new(),
             board,
             orders,
-            ffmpeg,
-            wanted,
+            ordered: AtomicU64::new(0),
             meter: Meter::default(),
         };
         session.keep_graphics().await;
@@ -191,13 +154,36 @@ impl Session {
     pub(super) fn order(&self, order: Order) -> Result<(), ShowError> {
         self.orders
             .push(order)
-            .map_err(|_| ShowError::Internal("reach the mixer"))
+            .map_err(|_| ShowError::Internal("reach the mixer"))?;
+        self.ordered.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits until the orders given so far are carried out, so that the next look at the show finds
+    /// what they did; not longer than some frames.
+    pub(super) async fn obeyed(&self) {
+        let given = self.ordered.load(Ordering::Relaxed);
+        let done = async {
+            while self.standing().obeyed < given {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // A mixer that hangs is told of elsewhere.
+        let _hung = timeout(OBEYED, done).await;
+    }
+
+    /// Takes over the cameras' settings as they are now.
+    pub(super) fn follow_cameras(&mut self, parts: &Parts) {
+        self.sources.roster.follow(parts);
     }
 
     /// Opens what is due soon, closes what is not, and has graphics drawn. To be called ten times a
     /// second.
     pub(super) async fn keep(&mut self, parts: &Parts) {
-        self.keep_inputs(parts).await;
+        let now = self.standing();
+        self.sources
+            .keep(parts, &self.rundown, &self.program, &now)
+            .await;
         self.keep_graphics().await;
         let snapshots = parts.media.snapshots();
         let snapshot = snapshots.borrow();
@@ -217,166 +203,17 @@ impl Session {
         self.gallery.keep(&self.program, &now, within).await;
     }
 
-    async fn keep_inputs(&mut self, parts: &Parts) {
-        let now = self.standing();
-        let mut wanted = std::mem::take(&mut self.wanted);
-        needs(
-            &self.rundown,
-            &now,
-            self.rate().frames_in(AHEAD_S),
-            &mut wanted,
-        );
-        for need in &wanted {
-            let known = self
-                .open
-                .get_mut(&need.input)
-                .filter(|open| open.need == *need);
-            if let Some(open) = known {
-                // One that failed counts down to being tried again.
-                open.idle = if open.input.is_some() {
-                    0
-                } else {
-                    open.idle + 1
-                };
-                if open.input.is_some() || open.idle < PENALTY {
-                    continue;
-                }
-            }
-            if let Some(one) = self.rundown.sources().get(need.source) {
-                self.open_input(parts, *need, one.source.clone()).await;
-            }
-        }
-        let guests: Vec<InputId> = self.guests.values().copied().collect();
-        let on_air = now.on_air.map(InputId);
-        let spared = |id: &InputId| {
-            *id == PATTERN || Some(*id) == on_air || wanted.iter().any(|need| need.input == *id)
-        };
-        for (id, open) in &mut self.open {
-            open.idle = if spared(id) && open.input.is_some() {
-                0
-            } else {
-                open.idle + 1
-            };
-        }
-        let old: Vec<InputId> = self
-            .open
-            .iter()
-            .filter(|(id, open)| open.idle > PATIENCE && !spared(id))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in old {
-            self.close(id);
-            if guests.contains(&id) {
-                self.guests.retain(|_, guest| *guest != id);
-            }
-        }
-        self.wanted = wanted;
-        self.late_sound(parts, &now);
-        self.follow_codecs(parts).await;
-    }
-
-    /// A camera that got a sound track after its decoder was started is opened again, when that is
-    /// not seen.
-    fn late_sound(&self, parts: &Parts, now: &Standing) {
-        let snapshots = parts.media.snapshots();
-        let snapshot = snapshots.borrow();
-        for (id, open) in &self.open {
-            let (Source::Camera(camera), Some(input)) = (&open.source, &open.input) else {
-                continue;
-            };
-            let stats = input.stats();
-            let settled = stats.state == SourceState::Running && stats.frames_in > 60;
-            if !settled || input.has_sound() || now.on_air == Some(id.0) {
-                continue;
-            }
-            let path = snapshot.path(&PathName::camera(camera));
-            let sounds =
-                path.is_some_and(|path| path.tracks.iter().any(|track| track.video.is_none()));
-            if sounds && stats.restarts == 0 {
-                tracing::info!(%camera, "The camera has sound now; its decoder is started again.");
-                input.restart();
-            }
-        }
-    }
-
-    /// A camera whose codecs became others than those it was opened for is opened anew.
-    async fn follow_codecs(&mut self, parts: &Parts) {
-        let moved = self.open.values().filter_map(|open| {
-            let (Source::Camera(id), Some(address)) = (&open.source, &open.address) else {
-                return None;
-            };
-            let lost = open.stats()?.state == SourceState::Waiting;
-            (lost && cameras::address(&parts.media, id) != *address)
-                .then(|| (open.need, open.source.clone()))
-        });
-        for (need, source) in moved.collect::<Vec<_>>() {
-            self.open_input(parts, need, source).await;
-        }
-    }
-
-    async fn open_input(&mut self, parts: &Parts, need: Need, source: Source) {
-        let spec = |found| self.spec(found);
-        let found = open_source(parts, &source, self.profile.size, &spec).await;
-        let input = kept(found, &source).and_then(|(inlet, input, address)| {
-            let attached = self.program.attach(need.input, inlet);
-            let attached = attached.inspect_err(
-                |error| tracing::warn!(%error, ?source, "A source does not reach the mixer."),
-            );
-            attached.is_ok().then_some((input, address))
-        });
-        self.open.insert(need.input, opened(need, source, input));
-    }
-
-    fn spec(&self, source: InputSource) -> InputSpec {
-        InputSpec {
-            ffmpeg: self.ffmpeg.clone(),
-            size: self.profile.size,
-            rate: self.rate(),
-            source,
-        }
-    }
-
-    fn close(&mut self, id: InputId) {
-        if self
-            .open
-            .remove(&id)
-            .is_some_and(|open| open.input.is_some())
-            && let Err(error) = self.program.detach(id)
-        {
-            tracing::debug!(%error, "An input stays with the mixer.");
-        }
-    }
-
     /// Sees to it that a camera's input is open, and gives its number.
-    pub(super) async fn guest(&mut self, parts: &Parts, camera: &CameraId) -> InputId {
-        let source = Source::Camera(camera.clone());
-        let known = self
-            .open
-            .iter_mut()
-            .find(|(_, open)| open.source == source && open.input.is_some());
-        if let Some((id, open)) = known {
-            open.idle = 0;
-            return *id;
-        }
-        let next = GUESTS + u32::try_from(self.guests.len()).unwrap_or(0);
-        let id = *self.guests.entry(camera.clone()).or_insert(InputId(next));
-        let need = Need {
-            input: id,
-            source: usize::MAX,
-            showing: 0,
-        };
-        self.open_input(parts, need, source).await;
-        id
-    }
-
-    /// Whether an input has delivered a picture within the last half second.
-    pub(super) fn delivers(&self, parts: &Parts, id: InputId) -> bool {
-        let stats = self.open.get(&id).and_then(Open::stats);
-        let now = parts.clock.monotonic_ns();
-        stats.is_some_and(|stats| {
-            let last = u64::try_from(stats.last_frame_ns).unwrap_or(0);
-            stats.frames_in > 0 && now.saturating_sub(last) < 500_000_000
-        })
+    ///
+    /// # Errors
+    /// [`ShowError::Internal`] when there are too many cameras.
+    pub(super) async fn guest(
+        &mut self,
+        parts: &Parts,
+        camera: &CameraId,
+    ) -> Result<InputId, ShowError> {
+        let guest = self.sources.guest(parts, &self.program, camera).await;
+        guest.ok_or(ShowError::Internal("open one more camera"))
     }
 
     /// Puts a camera on program until the next video cue.
@@ -408,10 +245,12 @@ impl Session {
 
     /// Ends the program. Its children are gone when this returns.
     pub(super) async fn stop(self, parts: &Parts) {
-        let Self { program, open, .. } = self;
+        let Self {
+            program, sources, ..
+        } = self;
         let ended = tokio::task::spawn_blocking(move || {
             program.stop();
-            drop(open);
+            drop(sources);
         });
         if let Err(error) = ended.await {
             tracing::error!(%error, "The program did not end in order.");

@@ -74,6 +74,8 @@ pub struct ShowStatus {
     pub destinations: Vec<DestinationStatus>,
     /// Counters of the program.
     pub program: Option<ProgramStatus>,
+    /// What is on program, and why.
+    pub on_air: Option<OnAirStatus>,
     /// Each input that is open.
     pub inputs: Vec<InputStatus>,
     /// Which encoder was chosen, and why.
@@ -167,6 +169,61 @@ pub struct ProgramStatus {
     pub encoder_restarts: u64,
     /// The encoder's process id.
     pub encoder_pid: Option<u32>,
+}
+
+/// Which source stands on program for the one that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAirRung {
+    /// What was there before: the wanted source has not delivered yet.
+    Waiting,
+    /// The wanted source itself.
+    Wanted,
+    /// A backup camera: the camera's own, or else the timeline's.
+    Backup,
+    /// The timeline's picture for lost sources, or the shipped one.
+    Pattern,
+    /// Nothing delivers: the last picture that there is.
+    LastPicture,
+}
+
+impl OnAirRung {
+    /// Whether something else stands in for a source that is lost.
+    #[must_use]
+    pub const fn stands_in(self) -> bool {
+        matches!(self, Self::Backup | Self::Pattern | Self::LastPicture)
+    }
+}
+
+/// What is on program, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"wanted": "camera 2", "wanted_camera_id": "2", "shown": "camera 3",
+    "shown_camera_id": "3", "rung": "backup", "since": "2026-11-21T10:00:00Z",
+    "cause": "the camera refuses the connection: it is off, or its port is wrong",
+    "forced": false, "test_pattern": false, "overloaded": false}))]
+pub struct OnAirStatus {
+    /// What is to be on program, as in [`InputStatus::name`].
+    pub wanted: String,
+    /// The camera, where it is one.
+    #[schema(value_type = Option<String>)]
+    pub wanted_camera_id: Option<CameraId>,
+    /// What is shown.
+    pub shown: String,
+    /// The camera, where it is one.
+    #[schema(value_type = Option<String>)]
+    pub shown_camera_id: Option<CameraId>,
+    /// Why that one.
+    pub rung: OnAirRung,
+    /// Since when, RFC 3339 UTC.
+    pub since: String,
+    /// Why the wanted source is not shown, where another stands in for it.
+    pub cause: Option<String>,
+    /// An operator put a camera on program by hand.
+    pub forced: bool,
+    /// An operator put the test pattern on program.
+    pub test_pattern: bool,
+    /// Pictures are missing because this machine could not keep up; nothing stands in for them.
+    pub overloaded: bool,
 }
 
 /// One open input.

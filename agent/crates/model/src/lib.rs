@@ -22,8 +22,8 @@ pub use id::{
     AlertId, AssetPath, CameraId, CueId, DestinationId, IdError, StreamId, TimelineId, TrackId,
 };
 pub use plan::{
-    AudioFeed, Director, FramePlan, InputHealth, InputState, Layer, MAX_FEEDS, MAX_LAYERS, Picture,
-    RasterId, Shot, Transition,
+    AudioFeed, Director, FramePlan, InputHealth, InputState, Layer, MAX_FEEDS, MAX_GRAPHICS,
+    MAX_LAYERS, Picture, RasterId, Shot, Strain, Transition,
 };
 pub use profile::{EncoderName, H264Profile, Profile, ProfileName, RateMode, X264Preset};
 pub use raster::{Raster, Still};

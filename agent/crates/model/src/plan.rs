@@ -4,8 +4,10 @@
 
 use crate::InputId;
 
-/// Most graphics on one frame.
-pub const MAX_LAYERS: usize = 16;
+/// Most graphics of a timeline on one frame.
+pub const MAX_GRAPHICS: usize = 16;
+/// Most layers on one frame: a timeline's graphics, and the agent's own notices over them.
+pub const MAX_LAYERS: usize = MAX_GRAPHICS + 4;
 /// Most sounds in one frame.
 pub const MAX_FEEDS: usize = 4;
 
@@ -159,10 +161,26 @@ pub enum InputState {
     Lost,
 }
 
+/// How the machine keeps up, as the mixer sees it at this frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Strain {
+    /// How late the planning of this frame began, microseconds.
+    pub late_us: u32,
+    /// An encoder does not take frames as fast as they come: its queue is full.
+    pub encoder_full: bool,
+    /// Live inputs that have delivered a picture at some time.
+    pub live: u16,
+    /// How many of those are [`InputState::Lost`].
+    pub lost: u16,
+}
+
 /// What the director may ask of the mixer's inputs while it plans.
 pub trait InputHealth {
     /// The state of an input at this frame.
     fn state(&self, input: InputId) -> InputState;
+
+    /// How the machine keeps up.
+    fn strain(&self) -> Strain;
 }
 
 /// Decides what each program frame is made of. Called on the mixer's thread, so it neither blocks

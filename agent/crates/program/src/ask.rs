@@ -32,8 +32,8 @@ pub struct Ask {
     pub to: Take,
     /// How it is being entered; `None` after a cut, and when the transition is over.
     pub entering: Option<Entering>,
-    /// What stands in for it when it is lost, where it delivers.
-    pub backup: Option<Take>,
+    /// What stands in for it when it is lost, where it delivers: its own backup, then the show's.
+    pub backups: [Option<Take>; 2],
     /// The show's own picture for lost sources.
     pub fallback: Option<Take>,
     /// The show stands still: films are silent.
@@ -47,7 +47,7 @@ impl Ask {
         Self {
             to,
             entering: None,
-            backup: None,
+            backups: [None; 2],
             fallback: None,
             paused: false,
         }

@@ -2,6 +2,7 @@
 
 use crate::ask::{Ask, Entering, Take};
 use crate::ladder::{Candidates, Ladder, Rung, Times};
+use crate::overload::{Overload, Patient};
 use crate::sound::{Voice, equal_power};
 use model::{AudioPolicy, FramePlan, FrameRate, InputHealth, InputId, InputState, Picture, Shot};
 
@@ -21,15 +22,18 @@ pub struct OnAir {
 /// Decides what is on air, frame by frame.
 ///
 /// Keeps the picture of the last good source while another has not arrived (1 s at most), steps down
-/// at once when a source is lost (backup, fallback picture, pattern, last picture) and returns when it
-/// has been healthy for 2 s and the last switch is 10 s ago. A cut or transition that the show asks
-/// for is always taken at once. Of fixed size: planning never allocates.
+/// at once when a source is lost (its backup, the show's, fallback picture, pattern, last picture) and
+/// returns when it has been healthy for 2 s and the last switch is 10 s ago. A cut or transition that
+/// the show asks for is always taken at once. When every live source is lost at a moment at which this
+/// machine itself was late, their last pictures stand for up to 2 s. Of fixed size: planning never
+/// allocates.
 #[derive(Debug, Clone, Copy)]
 pub struct Bus {
     times: Times,
     pattern: Take,
     forced: Option<Take>,
     current: Option<Current>,
+    overload: Overload,
 }
 
 /// What has been asked for since some frame.
@@ -62,7 +66,13 @@ impl Bus {
             },
             forced: None,
             current: None,
+            overload: Overload::new(rate),
         }
+    }
+
+    /// Puts the pattern on program by a cut, until [`Self::release`].
+    pub const fn force_pattern(&mut self) {
+        self.forced = Some(self.pattern);
     }
 
     /// Puts a source on program by a cut, whatever the show asks for, until [`Self::release`].
@@ -81,6 +91,12 @@ impl Bus {
         self.forced
     }
 
+    /// Whether the sources' absence at the last planned frame is this machine's own fault.
+    #[must_use]
+    pub const fn is_overloaded(&self) -> bool {
+        self.overload.blames_us()
+    }
+
     /// What was on air at the last planned frame.
     #[must_use]
     pub fn on_air(&self) -> Option<OnAir> {
@@ -94,12 +110,15 @@ impl Bus {
 
     /// Picture and sounds of program frame `n`, without graphics. Frames come in order.
     pub fn plan(&mut self, n: u64, ask: &Ask, inputs: &dyn InputHealth) -> FramePlan {
+        let overloaded = self.overload.step(n, inputs.strain());
+        let inputs: &dyn InputHealth = &Patient { inputs, overloaded };
         let (to, entering) = match self.forced {
             Some(forced) => (forced, None),
             None => (ask.to, ask.entering),
         };
         let mut current = self.follow(n, to);
-        let backup = ask.backup.filter(|b| b.shot.input != to.shot.input);
+        let other = |take: &Take| take.shot.input != to.shot.input;
+        let [own_backup, show_backup] = ask.backups.map(|backup| backup.filter(other));
         let outgoing = current
             .left
             .map(|(_, voice)| voice)
@@ -109,7 +128,8 @@ impl Bus {
             &Candidates {
                 healthy: [
                     delivers(&to, inputs),
-                    backup.is_some_and(|b| delivers(&b, inputs)),
+                    own_backup.is_some_and(|b| delivers(&b, inputs)),
+                    show_backup.is_some_and(|b| delivers(&b, inputs)),
                     ask.fallback.is_some_and(|f| delivers(&f, inputs)),
                     delivers(&self.pattern, inputs),
                 ],
@@ -122,7 +142,8 @@ impl Bus {
         let main = match rung {
             Rung::Waiting => outgoing.unwrap_or(own(self.pattern)),
             Rung::Asked => own(to),
-            Rung::Backup => own(backup.unwrap_or(self.pattern)),
+            Rung::Backup => own(own_backup.unwrap_or(self.pattern)),
+            Rung::ShowBackup => own(show_backup.unwrap_or(self.pattern)),
             Rung::Fallback => own(ask.fallback.unwrap_or(self.pattern)),
             Rung::Pattern => own(self.pattern),
             Rung::LastPicture => own(self.last_picture(&current, to, ask, inputs)),
@@ -207,7 +228,8 @@ impl Bus {
     ) -> Take {
         let aired = Some(current.aired.take);
         let left = current.left.map(|(_, voice)| voice.take);
-        [Some(to), aired, left, ask.backup, ask.fallback]
+        let [own, show] = ask.backups;
+        [Some(to), aired, left, own, show, ask.fallback]
             .into_iter()
             .flatten()
             .find(|take| has_picture(take, inputs))

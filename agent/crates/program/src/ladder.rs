@@ -1,6 +1,7 @@
 //! Which of the possible sources stands on program for the one that is asked for.
 //!
-//! Owns the order (asked source, backup, fallback picture, pattern, last picture) and the waiting
+//! Owns the order (asked source, its backup, the show's, fallback picture, pattern, last
+//! picture) and the waiting
 //! times: a step down never waits; a return waits until the better source has been healthy for 2 s and
 //! the last switch is 10 s ago. Knows no pictures.
 
@@ -15,8 +16,10 @@ pub enum Rung {
     Waiting,
     /// The source itself.
     Asked,
-    /// Its backup.
+    /// Its own backup.
     Backup,
+    /// The show's backup.
+    ShowBackup,
     /// The show's own picture.
     Fallback,
     /// The shipped picture.
@@ -25,14 +28,39 @@ pub enum Rung {
     LastPicture,
 }
 
+impl Rung {
+    /// Every rung, best first.
+    pub const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::Asked,
+        Self::Backup,
+        Self::ShowBackup,
+        Self::Fallback,
+        Self::Pattern,
+        Self::LastPicture,
+    ];
+
+    /// Whether another source stands in for the one that is asked for.
+    #[must_use]
+    pub const fn stands_in(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Asked)
+    }
+}
+
 /// The rungs that can be healthy, best first.
-const RUNGS: [Rung; 4] = [Rung::Asked, Rung::Backup, Rung::Fallback, Rung::Pattern];
+const RUNGS: [Rung; 5] = [
+    Rung::Asked,
+    Rung::Backup,
+    Rung::ShowBackup,
+    Rung::Fallback,
+    Rung::Pattern,
+];
 
 /// What is known of the candidates at one frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidates {
     /// Whether each of [`RUNGS`] can be shown.
-    pub(crate) healthy: [bool; 4],
+    pub(crate) healthy: [bool; RUNGS.len()],
     /// The asked source has delivered once and does so no more.
     pub(crate) lost: bool,
     /// There is something that was on program before.
@@ -68,7 +96,7 @@ pub(crate) struct Ladder {
     rung: Rung,
     /// The asked source has delivered at some time: its absence is a loss.
     arrived: bool,
-    healthy_since: [Option<u64>; 4],
+    healthy_since: [Option<u64>; RUNGS.len()],
 }
 
 impl Ladder {
@@ -79,7 +107,7 @@ impl Ladder {
             switched: n,
             rung: Rung::Waiting,
             arrived: false,
-            healthy_since: [None; 4],
+            healthy_since: [None; RUNGS.len()],
         }
     }
 
@@ -102,7 +130,9 @@ impl Ladder {
         let stays = match self.rung {
             Rung::Waiting => now.outgoing && !now.lost && !waited,
             Rung::LastPicture => false,
-            Rung::Asked | Rung::Backup | Rung::Fallback | Rung::Pattern => self.delivers(self.rung),
+            Rung::Asked | Rung::Backup | Rung::ShowBackup | Rung::Fallback | Rung::Pattern => {
+                self.delivers(self.rung)
+            }
         };
         let next = if arrives {
             Rung::Asked

@@ -8,6 +8,7 @@
 mod ask;
 mod bus;
 mod ladder;
+mod overload;
 mod sound;
 
 pub use ask::{Ask, Entering, Take};

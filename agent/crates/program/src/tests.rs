@@ -2,9 +2,10 @@
 
 use crate::*;
 use model::{
-    AudioPolicy, FramePlan, FrameRate, InputHealth, InputId, InputState, Picture, Shot, Transition,
+    AudioPolicy, FramePlan, FrameRate, InputHealth, InputId, InputState, Picture, Shot, Strain,
+    Transition,
 };
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 mod air;
@@ -14,16 +15,21 @@ mod hostile;
 pub(crate) const A: InputId = InputId(1);
 pub(crate) const B: InputId = InputId(2);
 pub(crate) const BACKUP: InputId = InputId(3);
+pub(crate) const SHOW_BACKUP: InputId = InputId(5);
 pub(crate) const SLATE: InputId = InputId(4);
 pub(crate) const PATTERN: InputId = InputId(9);
 
 #[derive(Default)]
-pub(crate) struct Inputs(RefCell<HashMap<InputId, InputState>>);
+pub(crate) struct Inputs(RefCell<HashMap<InputId, InputState>>, Cell<Strain>);
 
 impl InputHealth for Inputs {
     fn state(&self, input: InputId) -> InputState {
         let known = self.0.borrow().get(&input).copied();
         known.unwrap_or(InputState::Absent)
+    }
+
+    fn strain(&self) -> Strain {
+        self.1.get()
     }
 }
 
@@ -39,6 +45,15 @@ impl Inputs {
 
     pub(crate) fn set(&self, input: InputId, state: InputState) {
         self.0.borrow_mut().insert(input, state);
+    }
+
+    pub(crate) fn strained(&self, late_us: u32, live: u16, lost: u16) {
+        self.1.set(Strain {
+            late_us,
+            encoder_full: false,
+            live,
+            lost,
+        });
     }
 }
 

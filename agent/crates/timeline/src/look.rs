@@ -5,7 +5,7 @@
 
 use crate::rundown::{GraphicCue, Rundown};
 use crate::transport::Position;
-use model::{MAX_LAYERS, Transition};
+use model::{MAX_GRAPHICS, Transition};
 
 /// A video cue that is showing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct GraphicNow {
 pub struct Look {
     /// The picture; `None` is the fallback picture.
     pub video: Option<VideoNow>,
-    graphics: [GraphicNow; MAX_LAYERS],
+    graphics: [GraphicNow; MAX_GRAPHICS],
     count: usize,
 }
 
@@ -87,7 +87,7 @@ impl Look {
 }
 
 impl Rundown {
-    /// Fills `look` with what is due at a position. Of more than [`MAX_LAYERS`] graphics the topmost
+    /// Fills `look` with what is due at a position. Of more than [`MAX_GRAPHICS`] graphics the topmost
     /// are taken.
     pub fn look(&self, at: Position, look: &mut Look) {
         look.video = self.video_at(at);

@@ -7,7 +7,7 @@ use crate::action::{Action, Cue};
 use crate::document::{FallbackPicture, Timeline, Track, TrackKind};
 use crate::fields::{Issue, Notes, quote, step, summary};
 use crate::rundown::micros;
-use model::{AssetPath, CameraId, DestinationId, MAX_LAYERS};
+use model::{AssetPath, CameraId, DestinationId, MAX_GRAPHICS};
 use protocol::{Code, HasCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -271,13 +271,13 @@ fn crowd(timeline: &Timeline, notes: &mut Notes) {
         }
     }
     changes.sort_by_key(|(time, change, _)| (*time, *change));
-    let most = i32::try_from(MAX_LAYERS).unwrap_or(i32::MAX);
+    let most = i32::try_from(MAX_GRAPHICS).unwrap_or(i32::MAX);
     let mut count = 0;
     for (_, change, cue) in changes {
         count += change;
         if count > most {
             let message = format!(
-                "more than {MAX_LAYERS} graphics at once: only the topmost {MAX_LAYERS} are shown"
+                "more than {MAX_GRAPHICS} graphics at once: only the topmost {MAX_GRAPHICS} are shown"
             );
             notes.warn(step(&cue.at, "start_time"), message);
             return;

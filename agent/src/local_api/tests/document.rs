@@ -56,6 +56,7 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("/api/streams/{id}/status", &["GET"]),
     ("/api/emergency/kill-all-streams", &["POST"]),
     ("/api/emergency/status", &["GET"]),
+    ("/api/emergency/test-pattern", &["POST"]),
     ("/api/profiles", &["GET"]),
     ("/api/assets", &["GET"]),
     ("/api/events", &["GET"]),

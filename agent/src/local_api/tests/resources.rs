@@ -196,6 +196,34 @@ async fn a_camera_that_makes_no_sense_is_refused_with_the_field() {
 }
 
 #[tokio::test]
+async fn cameras_that_would_stand_in_for_each_other_are_refused() {
+    let stage = Stage::new();
+    for id in 1..=3 {
+        let body = json!({"id": id, "name": format!("c{id}"), "address": "a"});
+        assert_eq!(stage.post("/api/cameras", body).await.status, 201);
+    }
+    let at = |camera: u32, backup: u32| {
+        let body = json!({ "backup_camera_id": backup });
+        let path = format!("/api/cameras/{camera}");
+        let stage = &stage;
+        async move { stage.put(&path, body).await }
+    };
+    assert_eq!(at(1, 2).await.status, 200);
+    assert_eq!(at(2, 3).await.status, 200);
+    for (camera, backup) in [(2, 1), (3, 1), (3, 3)] {
+        let (status, code, field) = at(camera, backup).await.refusal();
+        assert_eq!(
+            (status, code.as_str(), field.as_str()),
+            (422, "SCHEMA_INVALID", "/backup_camera_id"),
+            "{camera} by {backup}"
+        );
+    }
+    // What is a backup cannot be removed.
+    let (status, code, _) = stage.delete("/api/cameras/3").await.refusal();
+    assert_eq!((status, code.as_str()), (409, "CAMERA_IN_USE"));
+}
+
+#[tokio::test]
 async fn a_stream_key_is_masked_and_kept() {
     let stage = Stage::new();
     let body = json!({"name": "Tube", "platform": "youtube", "stream_key": "abcd-efgh-ijkl"});

@@ -355,7 +355,9 @@ fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus))
             show(status);
             let _ = answer.send(ok(running));
         }
-        Request::TakeCamera { answer, .. } => drop(answer.send(ok(running))),
+        Request::TakeCamera { answer, .. } | Request::TestPattern { answer, .. } => {
+            drop(answer.send(ok(running)));
+        }
         Request::EditOverlay { cue, edit, answer } => {
             let graphic = Graphic {
                 kind: GraphicKind::LowerThird,

@@ -1,7 +1,7 @@
 //! What the agent offers, and the emergency stop, as they are answered.
 
 use model::{Profile, ProfileName};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An encoding profile.
@@ -57,4 +57,12 @@ pub struct EmergencyStatusView {
     pub live_destinations: usize,
     /// How many cameras are sent straight to a destination.
     pub running_streams: usize,
+}
+
+/// The test pattern is to be put on program, or the program given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[schema(example = json!({"shown": true}))]
+pub struct TestPatternRequest {
+    /// `true` puts the pattern on program, whatever is due, until `false` gives the program back.
+    pub shown: bool,
 }

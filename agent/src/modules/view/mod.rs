@@ -13,7 +13,7 @@ mod stream;
 mod timeline;
 
 pub use camera::{CameraDraft, CameraPatch, CameraState, CameraTestView, CameraView, TakeRequest};
-pub use catalogue::{AssetView, EmergencyStatusView, KillView, ProfileView};
+pub use catalogue::{AssetView, EmergencyStatusView, KillView, ProfileView, TestPatternRequest};
 pub use destination::{DestinationDraft, DestinationPatch, DestinationView, PresetView};
 pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView, SeekRequest};
 pub use overlay::OverlayView;

@@ -1,6 +1,8 @@
 //! The preview and going live, as they are asked for and answered.
 
-use crate::show::{DestinationStatus, EncoderStatus, InputStatus, Mode, Position, ProgramStatus};
+use crate::show::{
+    DestinationStatus, EncoderStatus, InputStatus, Mode, OnAirStatus, Position, ProgramStatus,
+};
 use model::{DestinationId, ProfileName, TimelineId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -122,6 +124,8 @@ pub struct PreviewStatusView {
     pub metrics: Option<ProgramStatus>,
     /// Which encoder was chosen, and why.
     pub encoder: Option<EncoderStatus>,
+    /// What is on program, and why.
+    pub on_air: Option<OnAirStatus>,
     /// Each input that is open.
     pub inputs: Vec<InputStatus>,
 }

@@ -227,6 +227,15 @@ impl MediaMtx {
         .await
     }
 
+    /// As [`Self::put`], without waiting.
+    pub fn want(&self, path: &PathName, spec: PathSpec) {
+        self.redactor.learn(&spec);
+        self.board.wanted.send_modify(|wanted| {
+            wanted.revision += 1;
+            wanted.paths.insert(path.clone(), Arc::new(spec));
+        });
+    }
+
     /// As [`Self::remove`], without waiting: for the end of an owner.
     pub fn forget(&self, path: &PathName) {
         self.board.wanted.send_modify(|wanted| {
@@ -267,10 +276,21 @@ impl MediaMtx {
     /// Why a pulled path has no picture, by the last complaint about it; `None` where there is none.
     #[must_use]
     pub fn source_error(&self, path: &PathName) -> Option<ProbeError> {
+        self.source_error_since(path, 0)
+    }
+
+    /// How many lines it has said so far.
+    #[must_use]
+    pub fn lines_said(&self) -> u64 {
+        self.log.watch().borrow().taken()
+    }
+
+    /// As [`Self::source_error`], of the lines said after so many.
+    #[must_use]
+    pub fn source_error_since(&self, path: &PathName, lines: u64) -> Option<ProbeError> {
         let watch = self.log.watch();
-        let lines = watch.borrow();
-        lines
-            .since(0)
+        let said = watch.borrow();
+        said.since(lines)
             .filter_map(|line| probe::complaint(line, path))
             .last()
             .map(probe::classify)

@@ -86,6 +86,11 @@ impl Feed {
         self.wake();
     }
 
+    /// Whether its encoder is behind by as many pictures as may wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.pictures.load(Ordering::Acquire) >= QUEUE
+    }
+
     /// Queues a block of sound, or drops it when the queue is full. Never waits.
     pub(super) fn sound(&self, at: u64, samples: &[i16; 2 * BLOCK]) {
         let samples = *samples;

@@ -13,7 +13,7 @@ use crossbeam_queue::ArrayQueue;
 use mixer::picture::{crossfade, key, wipe};
 use model::{
     Director, FramePlan, FrameRate, InputHealth, InputId, InputState, Layer, Picture, Raster,
-    RasterId, SAMPLE_RATE, Shot, Size, Transition,
+    RasterId, SAMPLE_RATE, Shot, Size, Strain, Transition,
 };
 use runtime::{Clock, SystemClock};
 use std::sync::Arc;
@@ -116,13 +116,17 @@ pub(super) struct Mixer {
     sound: Sound,
 }
 
-/// The mixer's inputs, as the director sees them.
-struct View<'a>(&'a [Box<Slot>]);
+/// The mixer's inputs and how it keeps up, as the director sees them.
+struct View<'a>(&'a [Box<Slot>], Strain);
 
 impl InputHealth for View<'_> {
     fn state(&self, input: InputId) -> InputState {
         let slot = self.0.iter().find(|s| s.id == input);
         slot.map_or(InputState::Absent, |s| s.state)
+    }
+
+    fn strain(&self) -> Strain {
+        self.1
     }
 }
 
@@ -180,7 +184,8 @@ impl Mixer {
         for slot in &mut self.slots {
             slot.poll(signed(began), zero);
         }
-        let plan = self.director.plan(n, &View(&self.slots));
+        let strain = self.strain(late);
+        let plan = self.director.plan(n, &View(&self.slots, strain));
         self.sound.plan(n, &plan);
         let meter = &self.line.meter;
         let micros = u32::try_from(late / 1000).unwrap_or(u32::MAX);
@@ -205,6 +210,20 @@ impl Mixer {
         let spent = SystemClock.monotonic_ns() - began;
         let micros = u32::try_from(spent / 1000).unwrap_or(u32::MAX);
         self.line.meter.mix.add(micros);
+    }
+
+    fn strain(&self, late: u64) -> Strain {
+        let mut strain = Strain {
+            late_us: u32::try_from(late / 1000).unwrap_or(u32::MAX),
+            encoder_full: self.feeds.iter().any(|feed| feed.is_full()),
+            ..Strain::default()
+        };
+        let live = self.slots.iter().filter(|slot| slot.is_live());
+        for slot in live.filter(|slot| slot.state != InputState::Absent) {
+            strain.live += 1;
+            strain.lost += u16::from(slot.state == InputState::Lost);
+        }
+        strain
     }
 
     fn block(&mut self, k: u64) {

@@ -150,6 +150,11 @@ impl Slot {
         &*self.sound
     }
 
+    /// Whether pictures are expected of it all the time.
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self.matter, Matter::Live(_))
+    }
+
     /// Whether it has no sound by nature.
     pub(super) const fn is_mute(&self) -> bool {
         matches!(self.matter, Matter::Still)

@@ -123,7 +123,7 @@ fn a_source_that_was_lost_when_it_was_asked_for_comes_back_like_any_other() {
 fn the_ladder_goes_by_backup_and_slate_to_the_pattern_and_the_last_picture() {
     let inputs = Inputs::fresh(&[A, BACKUP, SLATE]);
     let ask = Ask {
-        backup: Some(take(BACKUP)),
+        backups: [None, Some(take(BACKUP))],
         fallback: Some(Take {
             live: false,
             ..take(SLATE)
@@ -133,8 +133,8 @@ fn the_ladder_goes_by_backup_and_slate_to_the_pattern_and_the_last_picture() {
     let mut bus = bus();
     for (n, input, state, on, rung) in [
         (0, A, Fresh, A, Rung::Asked),
-        (1, A, Lost, BACKUP, Rung::Backup),
-        (2, BACKUP, Held, BACKUP, Rung::Backup),
+        (1, A, Lost, BACKUP, Rung::ShowBackup),
+        (2, BACKUP, Held, BACKUP, Rung::ShowBackup),
         (3, BACKUP, Lost, SLATE, Rung::Fallback),
         (4, SLATE, Lost, SLATE, Rung::Fallback),
         (5, SLATE, Absent, PATTERN, Rung::Pattern),
@@ -142,9 +142,9 @@ fn the_ladder_goes_by_backup_and_slate_to_the_pattern_and_the_last_picture() {
         (7, A, Absent, BACKUP, Rung::LastPicture),
         (8, PATTERN, Fresh, PATTERN, Rung::Pattern),
         (9, BACKUP, Fresh, PATTERN, Rung::Pattern),
-        (308, A, Fresh, BACKUP, Rung::Backup),
-        (400, A, Fresh, BACKUP, Rung::Backup),
-        (607, A, Fresh, BACKUP, Rung::Backup),
+        (308, A, Fresh, BACKUP, Rung::ShowBackup),
+        (400, A, Fresh, BACKUP, Rung::ShowBackup),
+        (607, A, Fresh, BACKUP, Rung::ShowBackup),
         (608, A, Fresh, A, Rung::Asked),
     ] {
         inputs.set(input, state);
@@ -153,6 +153,77 @@ fn the_ladder_goes_by_backup_and_slate_to_the_pattern_and_the_last_picture() {
         assert_eq!((shown(&plan).0, air.rung), (on, rung), "frame {n}");
         assert_eq!(air.shown, on);
     }
+}
+
+#[test]
+fn a_cameras_own_backup_comes_before_the_shows() {
+    let inputs = Inputs::fresh(&[A, BACKUP, SHOW_BACKUP]);
+    let ask = Ask {
+        backups: [Some(take(BACKUP)), Some(take(SHOW_BACKUP))],
+        ..Ask::only(take(A))
+    };
+    let mut bus = bus();
+    for (n, input, state, on, rung) in [
+        (0, A, Fresh, A, Rung::Asked),
+        (1, A, Lost, BACKUP, Rung::Backup),
+        (2, BACKUP, Lost, SHOW_BACKUP, Rung::ShowBackup),
+        (3, SHOW_BACKUP, Lost, PATTERN, Rung::Pattern),
+        (4, SHOW_BACKUP, Fresh, PATTERN, Rung::Pattern),
+        (302, BACKUP, Fresh, PATTERN, Rung::Pattern),
+        (303, A, Lost, SHOW_BACKUP, Rung::ShowBackup),
+        (603, A, Lost, BACKUP, Rung::Backup),
+    ] {
+        inputs.set(input, state);
+        let plan = bus.plan(n, &ask, &inputs);
+        let air = bus.on_air().unwrap();
+        assert_eq!((shown(&plan).0, air.rung), (on, rung), "frame {n}");
+    }
+}
+
+#[test]
+fn a_backup_that_is_the_asked_source_itself_is_none() {
+    let inputs = Inputs::fresh(&[A, SHOW_BACKUP]);
+    let ask = Ask {
+        backups: [Some(take(A)), Some(take(SHOW_BACKUP))],
+        ..Ask::only(take(A))
+    };
+    let mut bus = bus();
+    bus.plan(0, &ask, &inputs);
+    inputs.set(A, Lost);
+    assert_eq!(shown(&bus.plan(1, &ask, &inputs)).0, SHOW_BACKUP);
+}
+
+#[test]
+fn sources_that_are_lost_because_the_machine_was_late_stay_on_for_two_seconds() {
+    let inputs = Inputs::fresh(&[A, BACKUP]);
+    let ask = Ask {
+        backups: [Some(take(BACKUP)), None],
+        ..Ask::only(take(A))
+    };
+    let mut bus = bus();
+    bus.plan(0, &ask, &inputs);
+    for input in [A, BACKUP] {
+        inputs.set(input, Lost);
+    }
+    inputs.strained(400_000, 2, 2);
+    assert_eq!(shown(&bus.plan(1, &ask, &inputs)).0, A);
+    assert!(bus.is_overloaded());
+    inputs.strained(0, 2, 2);
+    assert_eq!(shown(&bus.plan(60, &ask, &inputs)).0, A);
+    assert_eq!(shown(&bus.plan(61, &ask, &inputs)).0, PATTERN);
+    assert!(!bus.is_overloaded());
+}
+
+#[test]
+fn the_pattern_can_be_forced_and_given_back() {
+    let inputs = Inputs::fresh(&[A]);
+    let mut bus = bus();
+    let on = |bus: &mut Bus, n| shown(&bus.plan(n, &Ask::only(take(A)), &inputs)).0;
+    assert_eq!(on(&mut bus, 0), A);
+    bus.force_pattern();
+    assert_eq!((on(&mut bus, 1), on(&mut bus, 900)), (PATTERN, PATTERN));
+    bus.release();
+    assert_eq!(on(&mut bus, 901), A);
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn what_stands_in_is_heard_by_its_own_policy_and_the_pattern_is_silent() {
     let inputs = Inputs::fresh(&[A, BACKUP]);
     let mut bus = bus();
     let ask = Ask {
-        backup: Some(take(BACKUP)),
+        backups: [Some(take(BACKUP)), None],
         ..Ask::only(take(A))
     };
     inputs.set(A, InputState::Held);

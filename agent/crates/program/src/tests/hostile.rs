@@ -4,7 +4,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const ALL: [InputId; 5] = [A, B, BACKUP, SLATE, PATTERN];
+const ALL: [InputId; 6] = [A, B, BACKUP, SHOW_BACKUP, SLATE, PATTERN];
 
 fn state() -> impl Strategy<Value = InputState> {
     prop_oneof![
@@ -47,14 +47,14 @@ fn any_ask() -> impl Strategy<Value = Ask> {
     (
         any_take(),
         prop::option::of(entering),
-        prop::option::of(any_take()),
+        [prop::option::of(any_take()), prop::option::of(any_take())],
         prop::option::of(any_take()),
         any::<bool>(),
     )
-        .prop_map(|(to, entering, backup, fallback, paused)| Ask {
+        .prop_map(|(to, entering, backups, fallback, paused)| Ask {
             to,
             entering,
-            backup,
+            backups,
             fallback,
             paused,
         })
@@ -65,7 +65,7 @@ fn of_fixed_size<T: Copy>(_: &T) {}
 proptest! {
     #[test]
     fn nothing_is_ever_shown_that_has_no_picture_while_the_pattern_has_one(
-        steps in prop::collection::vec((any_ask(), 0..4_usize, state(), 1_u64..100), 1..200)
+        steps in prop::collection::vec((any_ask(), 0..5_usize, state(), 1_u64..100), 1..200)
     ) {
         let inputs = Inputs::fresh(&[]);
         let mut bus = bus();
