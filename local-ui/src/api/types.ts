@@ -63,7 +63,18 @@ export interface PreviewStatus {
   destinations: DestinationStatus[];
   metrics: ProgramStatus | null;
   encoder: EncoderStatus | null;
+  on_air: OnAir | null;
   inputs: InputStatus[];
+}
+
+/** What is on program, and why. */
+export interface OnAir {
+  wanted: string;
+  shown: string;
+  rung: "waiting" | "wanted" | "backup" | "pattern" | "last_picture";
+  since: string;
+  cause: string | null;
+  test_pattern: boolean;
 }
 
 export interface Camera {

@@ -218,6 +218,11 @@ export async function resume(): Promise<void> {
   await send("resume", "/api/timeline-execution/resume");
 }
 
+/** Puts the test pattern on program, or gives the program back. */
+export async function testPattern(shown: boolean): Promise<void> {
+  await send("pattern", "/api/emergency/test-pattern", { shown });
+}
+
 /** Goes to a place in seconds; of several in a row the last one counts. */
 export async function seek(position: number): Promise<void> {
   seeking?.abort();

@@ -18,6 +18,7 @@ import {
   start,
   status,
   stop,
+  testPattern,
   timelines,
 } from "../state/show";
 import { Confirm } from "./Confirm";
@@ -79,6 +80,14 @@ export function Controls() {
                 Pause
               </button>
             )}
+            <button
+              type="button"
+              aria-pressed={status.value?.on_air?.test_pattern ?? false}
+              disabled={!may.stop}
+              onClick={() => void testPattern(!status.value?.on_air?.test_pattern)}
+            >
+              {status.value?.on_air?.test_pattern ? "Back to the show" : "Test pattern"}
+            </button>
             <button
               type="button"
               disabled={!may.stop}

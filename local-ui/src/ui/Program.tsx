@@ -6,6 +6,7 @@ import { status } from "../state/show";
 export function Program() {
   const metrics = status.value?.metrics;
   const encoder = status.value?.encoder;
+  const onAir = status.value?.on_air;
   const faults = metrics ? metrics.repeated + metrics.dropped : 0;
   return (
     <section class="card" aria-labelledby="program">
@@ -13,6 +14,11 @@ export function Program() {
         <h2 id="program">Program</h2>
       </header>
       {!metrics && <p class="soft">No program runs.</p>}
+      {onAir?.cause && (
+        <p class="bad">
+          {onAir.shown} stands in for {onAir.wanted}: {onAir.cause}.
+        </p>
+      )}
       {metrics && (
         <dl class="figures">
           <Figure name="Running" value={clock(metrics.uptime_s)} />
