@@ -10,10 +10,11 @@ TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
-PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources isolation protocols
+PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources \
+	failover isolation protocols
 
 .PHONY: help setup setup-test build test check unit parts media demo smoke \
-	cuts-long avsync-long overlays-long golive-long isolation-long
+	cuts-long failover-long avsync-long overlays-long golive-long isolation-long
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -63,6 +64,9 @@ smoke: setup ## the demo without a screen for a minute, checked; the exit code s
 
 cuts-long: setup-test ## 200 cuts and 50 fades
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=cuts
+
+failover-long: setup-test ## 20 rounds of each way to lose a camera
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=failover
 
 avsync-long: setup-test ## three minutes of sound against picture
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=avsync

@@ -141,14 +141,16 @@ impl Camera {
         );
     }
 
-    /// Freezes it with all its connections left open.
+    /// Freezes it whole, its server too, with all its connections left open.
     pub fn freeze(&self) {
+        self.server.signal("STOP");
         self.sender.signal("STOP");
     }
 
     /// Undoes [`Self::freeze`].
     pub fn thaw(&self) {
         self.sender.signal("CONT");
+        self.server.signal("CONT");
     }
 }
 
