@@ -10,10 +10,10 @@ TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
-PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources \
-	failover isolation protocols
+PROMISES := bad_input chaos cuts encoder golive overlays avsync latency lifecycle preview secrets \
+	sources failover isolation protocols
 
-.PHONY: help setup setup-test build test check unit parts media demo smoke \
+.PHONY: help setup setup-test build test check unit parts media demo smoke chaos soak bench \
 	cuts-long failover-long avsync-long overlays-long golive-long isolation-long
 
 help: ## this list
@@ -61,6 +61,18 @@ demo: setup ## three simulated cameras, two RTMP sinks, a two-minute show, a pag
 smoke: setup ## the demo without a screen for a minute, checked; the exit code says
 	@$(BUILD)
 	@exec target/release/vistter-demo --check
+
+chaos: setup-test ## ten minutes of faults with a viewer watching; SEED=n repeats, MINUTES=n
+	@$(BUILD)
+	@$(if $(SEED),SEED=$(SEED)) $(if $(MINUTES),MINUTES=$(MINUTES)) target/release/vistter-chaos chaos
+
+soak: setup-test ## a fault each minute for MINUTES=n (60), figures at the end; SEED=n repeats
+	@$(BUILD)
+	@$(if $(SEED),SEED=$(SEED)) $(if $(MINUTES),MINUTES=$(MINUTES)) target/release/vistter-chaos soak
+
+bench: setup-test ## against one plain FFmpeg, in the same run; QUICK=1 takes 3 minutes, CELL=name one cell
+	@$(BUILD)
+	@$(if $(QUICK),QUICK=1) $(if $(CELL),CELL=$(CELL)) target/release/vistter-bench
 
 cuts-long: setup-test ## 200 cuts and 50 fades
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=cuts

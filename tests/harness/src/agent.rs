@@ -21,6 +21,8 @@ pub struct AgentOptions {
     pub data: Option<PathBuf>,
     /// The port of page and API; any free one where it is absent.
     pub port: Option<u16>,
+    /// Keep data on a disk of so many MiB that lives as long as the process, and can be filled.
+    pub disk_mib: Option<u32>,
 }
 
 impl Default for AgentOptions {
@@ -30,6 +32,7 @@ impl Default for AgentOptions {
             environment: Vec::new(),
             data: None,
             port: None,
+            disk_mib: None,
         }
     }
 }
@@ -46,6 +49,7 @@ pub struct Agent {
     http: Http,
     child: Child,
     environment: Vec<(String, String)>,
+    disk_mib: Option<u32>,
     data: PathBuf,
     folder: TempDir,
 }
@@ -112,7 +116,11 @@ impl Agent {
             environment.push((format!("VISTTER__{key}"), port.to_string()));
         }
         environment.extend(options.environment);
-        let child = launch(&environment, &folder.path().join("log"));
+        let log = folder.path().join("log");
+        let child = match options.disk_mib {
+            Some(mib) => launch_on_a_disk(mib, &data, &environment, &log),
+            None => launch(&environment, &log),
+        };
         Self {
             rtsp_port,
             rtmp_port,
@@ -120,6 +128,7 @@ impl Agent {
             http: Http::new(port),
             child,
             environment,
+            disk_mib: options.disk_mib,
             data,
             folder,
         }
@@ -185,6 +194,13 @@ impl Agent {
         &self.data
     }
 
+    /// Its data folder as it is seen from outside, whatever disk it is on.
+    #[must_use]
+    pub fn disk(&self) -> PathBuf {
+        let inside = self.data.strip_prefix("/").unwrap_or(&self.data);
+        Path::new(&format!("/proc/{}/root", self.child.id())).join(inside)
+    }
+
     /// The folder that `/assets/…` stands for.
     #[must_use]
     pub fn assets(&self) -> PathBuf {
@@ -217,7 +233,11 @@ impl Agent {
     }
 
     /// Starts it again with the same settings and data, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When its data were on a disk of its own, or when it does not get ready.
     pub fn start_again(&mut self) {
+        assert!(self.disk_mib.is_none(), "its disk went with it");
         self.child = launch(&self.environment, &self.folder.path().join("log"));
         self.wait_ready();
     }
@@ -317,4 +337,27 @@ fn launch(environment: &[(String, String)], log: &Path) -> Child {
         "build it first: cargo build --release -p vistter-agent"
     );
     Child::start_with(&binary, &["run".to_owned()], environment, log)
+}
+
+/// As [`launch`], with the data on a small disk in memory that only the agent and its children have.
+fn launch_on_a_disk(mib: u32, data: &Path, environment: &[(String, String)], log: &Path) -> Child {
+    std::fs::create_dir_all(data).unwrap();
+    let script = "mount -t tmpfs -o size=$1m none \"$2\" && exec \"$3\" run";
+    // Without rights of its own a user gets them in a namespace of its own.
+    let kind = if rustix::process::geteuid().is_root() {
+        "-m"
+    } else {
+        "-rm"
+    };
+    let arguments = [
+        kind.to_owned(),
+        "sh".to_owned(),
+        "-c".to_owned(),
+        script.to_owned(),
+        "sh".to_owned(),
+        mib.to_string(),
+        data.to_string_lossy().into_owned(),
+        binary().to_string_lossy().into_owned(),
+    ];
+    Child::start_with(Path::new("unshare"), &arguments, environment, log)
 }

@@ -28,6 +28,8 @@ pub struct CameraOptions {
     pub login: Option<(String, String)>,
     /// Leaves the picture out.
     pub sound_only: bool,
+    /// How much faster its clock runs than ours, in millionths.
+    pub drift_ppm: i16,
 }
 
 /// A camera that can be pulled by RTSP or RTMP from loopback.
@@ -141,6 +143,16 @@ impl Camera {
         );
     }
 
+    /// Starts it again with a clock that runs so many millionths faster than ours.
+    ///
+    /// # Panics
+    /// When it does not come back in 15 s.
+    pub fn drift(&mut self, ppm: i16) {
+        self.options.drift_ppm = ppm;
+        self.power_off();
+        self.power_on(self.clip);
+    }
+
     /// Freezes it whole, its server too, with all its connections left open.
     pub fn freeze(&self) {
         self.server.signal("STOP");
@@ -156,9 +168,19 @@ impl Camera {
 
 fn send(clip: &Clip, server: &MediaServer, options: &CameraOptions, folder: &Path) -> Child {
     let file = clip.file().to_string_lossy().into_owned();
+    let pace = format!("{:.6}", 1.0 + f64::from(options.drift_ppm) / 1e6);
     let mut arguments: Vec<String> = ["-hide_banner", "-nostdin", "-loglevel", "error"]
         .iter()
-        .chain(&["-re", "-stream_loop", "-1", "-i", &file, "-c", "copy"])
+        .chain(&[
+            "-readrate",
+            &pace,
+            "-stream_loop",
+            "-1",
+            "-i",
+            &file,
+            "-c",
+            "copy",
+        ])
         .map(|text| (*text).to_owned())
         .collect();
     let mut more = |list: &[&str]| arguments.extend(list.iter().map(|text| (*text).to_owned()));

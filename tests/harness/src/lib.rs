@@ -14,7 +14,9 @@
 )]
 
 mod agent;
+pub mod bench;
 mod camera;
+pub mod chaos;
 mod child;
 mod clip;
 mod code;
@@ -38,9 +40,12 @@ pub use camera::{Camera, CameraOptions, Via};
 pub use child::{Child, processes_below, ps_of_everything, until};
 pub use clip::{Clip, Rate, Sound};
 pub use code::{Code, read_code};
-pub use fault::{Fault, FaultServer, Proxy};
+pub use fault::{Fault, FaultServer, Proxy, Site, Speaks};
 pub use http::{Http, Reply};
-pub use judge::{Cut, Judged, Region, RegionReading, Window, judge, judge_in, percentile, record};
+pub use judge::{
+    Clock, Counts, Cut, Incident, Judged, Live, Region, RegionReading, Window, Wrong, judge,
+    judge_in, percentile, record, spread,
+};
 pub use line::Line;
 pub use link::CameraLink;
 pub use nginx::Nginx;

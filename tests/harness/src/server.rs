@@ -181,6 +181,12 @@ impl MediaServer {
             .collect()
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has printed.
     #[must_use]
     pub fn log(&self) -> String {

@@ -9,8 +9,8 @@
 )]
 
 use harness::{
-    Camera, CameraOptions, Clip, MediaServer, Nginx, Rate, ServerOptions, Sound, Tap, Via, judge,
-    percentile, record, until,
+    Camera, CameraOptions, Clip, Live, MediaServer, Nginx, Proxy, Rate, ServerOptions, Site, Sound,
+    Speaks, Tap, Via, Wrong, judge, percentile, record, until,
 };
 use std::time::Duration;
 
@@ -88,6 +88,86 @@ fn a_camera_sends_every_frame_once_and_in_sync() {
         assert!(slips.is_empty(), "{slips:?}");
         assert!(seen.unread().is_empty(), "{:?}", seen.unread());
         assert_eq!(seen.black(), 0);
+    }
+}
+
+/// The judge of a running stream sees every frame once, hears every beep, and finds a stall.
+#[test]
+fn a_stream_is_judged_while_it_runs() {
+    let camera = Camera::start(1);
+    let live = Live::on(
+        &camera.url().replace(
+            &format!("rtsp://127.0.0.1:{}", camera.port()),
+            &format!("rtmp://127.0.0.1:{}", camera.rtmp_port()),
+        ),
+        camera.clip.rate.interval_ns(),
+        camera.clip.frames(),
+    );
+    let some = until(Duration::from_secs(20), || live.counts().frames > 400);
+    let counts = live.counts();
+    println!("{counts:?} {:?}", live.clocks());
+    assert!(some, "{counts:?}");
+    let wrong = live.incidents(0);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let offsets = live.offsets(0, u64::MAX);
+    println!("sound against picture: {offsets:?} ms");
+    assert!(offsets.len() >= 8, "{offsets:?}");
+    assert!(offsets.iter().all(|ms| ms.abs() < 10.0), "{offsets:?}");
+    let clock = live.clocks().pop().unwrap();
+    assert!(
+        (clock.frames as f64 - clock.due).abs() < 1.5,
+        "{} frames, {:.2} by the clock",
+        clock.frames,
+        clock.due
+    );
+    camera.freeze();
+    assert!(until(Duration::from_secs(3), || live.stale()
+        > Duration::from_secs(1)));
+    camera.thaw();
+    assert!(until(Duration::from_secs(5), || live.stale()
+        < Duration::from_millis(200)));
+}
+
+/// A camera behind a link loses its picture, its sound, its connection and its network, and gets each
+/// of them back.
+#[test]
+fn a_link_takes_what_it_is_asked_to_and_gives_it_back() {
+    let site = Site::new();
+    println!("a network of its own: {}", site.is_some());
+    let camera = Camera::start(1);
+    let link = Proxy::across(site.as_ref(), camera.port(), Speaks::Rtsp);
+    let url = format!("rtsp://{}:{}{}", link.host, link.port, camera.path());
+    let live = Live::on(&url, camera.clip.rate.interval_ns(), camera.clip.frames());
+    let moves = |limit| until(limit, || live.stale() < Duration::from_millis(150));
+    let stands = || {
+        until(Duration::from_secs(3), || {
+            live.stale() > Duration::from_millis(600)
+        })
+    };
+    let comes = || {
+        let frames = live.counts().frames;
+        moves(Duration::from_secs(15))
+            && until(Duration::from_secs(5), || {
+                live.counts().frames > frames + 30
+            })
+    };
+    assert!(comes());
+    link.take_picture();
+    assert!(stands(), "no picture");
+    link.mend();
+    assert!(comes(), "picture again");
+    link.reset();
+    assert!(comes(), "after a reset");
+    let ends = |wrong: Wrong| live.incidents(0).iter().any(|one| one.wrong == wrong);
+    assert!(ends(Wrong::Outage), "{:?}", live.incidents(0));
+    if let Some(site) = &site {
+        site.lose(link.host);
+        assert!(stands(), "off the network");
+        let address = std::net::SocketAddr::from((link.host, link.port));
+        let dial = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500));
+        assert!(dial.is_err(), "what is off the network answers nothing");
+        site.find(link.host);
+        assert!(comes(), "on the network again");
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod cuts;
 mod decode;
+mod live;
 mod sound;
 
 pub use cuts::Cut;
 pub use decode::{Region, RegionReading, Window, judge, judge_in, record};
+pub use live::{Clock, Counts, Incident, Live, Wrong, spread};
 
 use crate::code::Code;
 

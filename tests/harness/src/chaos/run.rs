@@ -1,0 +1,271 @@
+//! The course of a run: quiet, fault, recovery, and what of it was more than may be.
+
+use super::plan::Plan;
+use super::report::{Episode, Report};
+use super::resources::{Role, Sample};
+use super::say;
+use super::trouble::Trouble;
+use super::world::World;
+use crate::child::until;
+use crate::judge::{Incident, Wrong, spread};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// How a run is to go.
+#[derive(Debug, Clone)]
+pub struct Course {
+    /// What it is called.
+    pub name: String,
+    /// What the faults were drawn with.
+    pub seed: u64,
+    /// The faults.
+    pub plan: Plan,
+    /// When no more begin; the end of the list where it is absent.
+    pub length: Option<Duration>,
+    /// One fault in so much time, instead of one after another.
+    pub every: Option<Duration>,
+}
+
+/// All has to be well for so long before a fault counts as over.
+const SETTLED: Duration = Duration::from_millis(1000);
+/// How long is waited for a recovery that does not come in time, to say how long it took.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Sound against picture while nothing is wrong: 95 of 100 within, in milliseconds.
+const OFFSET_P95_MS: f64 = 20.0;
+/// Program frames against our clock: one, and what arrival makes of it.
+const FRAMES_OFF: f64 = 1.5;
+/// Growth over the run that is no growth: a connection that has not closed yet, a buffer that got
+/// its size, a process that is being replaced.
+const SPARE_FDS: usize = 16;
+/// The same for threads.
+const SPARE_THREADS: u64 = 8;
+/// The same for the agent's own memory, in KiB.
+const SPARE_KIB: u64 = 24 * 1024;
+
+/// Runs it to its end and says what came of it.
+#[must_use]
+pub fn run(course: Course) -> Report {
+    let mut world = World::new();
+    let name = course.name.clone();
+    say(&format!("{name}: {}", world.network()));
+    // What is warming up still is no growth.
+    let _ = until(Duration::from_secs(3), || false);
+    let first = world.sample();
+    let began = Instant::now();
+    let mut report = Report::new(&course, world.network(), first.clone());
+    world.live.excuse();
+    let mut seen = world.live.incident_count().0;
+    let mut calm_from = world.live.now_ns();
+    let mut number = 0u32;
+    for planned in course.plan {
+        let quiet = match course.every {
+            Some(every) => (every * number).saturating_sub(began.elapsed()),
+            None => planned.calm,
+        };
+        wait(quiet, &world, &mut report);
+        if course
+            .length
+            .is_some_and(|length| began.elapsed() >= length)
+        {
+            break;
+        }
+        number += 1;
+        let calm_to = world.live.now_ns();
+        let incidents = world.live.incidents(seen);
+        report.calm(&incidents, &world.live.offsets(calm_from, calm_to));
+        let from = seen + incidents.len();
+        let episode = endure(&mut world, planned.trouble, planned.lasts, from);
+        say(&format!(
+            "{name}: {:>6.1} s  {episode}",
+            began.elapsed().as_secs_f64()
+        ));
+        report.episode(episode, began.elapsed());
+        world.live.excuse();
+        seen = world.live.incident_count().0;
+        calm_from = world.live.now_ns();
+    }
+    wait(Duration::from_secs(5), &world, &mut report);
+    let incidents = world.live.incidents(seen);
+    report.calm(
+        &incidents,
+        &world.live.offsets(calm_from, world.live.now_ns()),
+    );
+    finish(&world, &first, &mut report);
+    report
+}
+
+/// Quiet time, with a look at the resources now and then.
+fn wait(time: Duration, world: &World, report: &mut Report) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        report.resources(|| world.sample());
+        let left = end.saturating_duration_since(Instant::now());
+        let _ = until(left.min(Duration::from_secs(2)), || false);
+    }
+}
+
+/// One fault from its beginning to the end of its recovery.
+fn endure(world: &mut World, trouble: Trouble, lasts: Duration, from: usize) -> Episode {
+    let allowed = trouble.allowed();
+    let encoder = world.agent.encoder_pid();
+    let connections = world.steady_connections();
+    let mut episode = Episode::new(trouble, world.live.now_ns());
+    let done = catch_unwind(AssertUnwindSafe(|| world.inflict(trouble)));
+    match done {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => episode.failures.push(why),
+        Err(_) => episode.failures.push("it could not be done".to_owned()),
+    }
+    let _ = until(lasts, || false);
+    if catch_unwind(AssertUnwindSafe(|| world.undo(trouble))).is_err() {
+        episode.failures.push("it could not be undone".to_owned());
+    }
+    let undone = Instant::now();
+    let mut since = None;
+    let mut ailing = Vec::new();
+    let well = until(allowed.back.max(PATIENCE), || {
+        ailing = world.ailing();
+        if ailing.is_empty() {
+            since.get_or_insert_with(Instant::now).elapsed() >= SETTLED
+        } else {
+            since = None;
+            episode.was(&ailing);
+            false
+        }
+    });
+    let back = since.map_or(undone.elapsed(), |since: Instant| since - undone);
+    episode.back = back;
+    if !well {
+        episode.failures.push(format!(
+            "not well after {:.0} s: {}",
+            back.as_secs_f64(),
+            ailing.join(", ")
+        ));
+    } else if back > allowed.back {
+        episode.failures.push(format!(
+            "well again after {:.1} s, {:.0} s allowed",
+            back.as_secs_f64(),
+            allowed.back.as_secs_f64()
+        ));
+    }
+    episode.judge(&world.live.incidents(from));
+    if !trouble.may_end_the_encoder() && world.agent.encoder_pid() != encoder {
+        episode
+            .failures
+            .push("the encoder is another process".to_owned());
+    }
+    let touches_server = matches!(
+        trouble,
+        Trouble::ChildKilled(Role::MediaMtx) | Trouble::ChildStops(Role::MediaMtx)
+    );
+    if !touches_server && world.steady_connections() != connections {
+        episode
+            .failures
+            .push("the other sink's connection is another one".to_owned());
+    }
+    episode
+}
+
+/// The figures of the whole run.
+fn finish(world: &World, first: &Sample, report: &mut Report) {
+    let last = world.sample();
+    report.close(
+        last.clone(),
+        world.live.counts(),
+        world.live.minutes(),
+        world.live.clocks(),
+    );
+    let (p95, worst) = spread(&report.calm_offsets);
+    report.offsets = (p95, worst);
+    for clock in report.clocks.clone() {
+        let off = (clock.frames + clock.missing) as f64 - clock.due;
+        if clock.seconds > 10.0 && off.abs() > FRAMES_OFF {
+            report.failures.push(format!(
+                "in {:.0} s the program has {} frames and misses {}, where the clock says {:.1}",
+                clock.seconds, clock.frames, clock.missing, clock.due
+            ));
+        }
+    }
+    if report.calm_offsets.is_empty() {
+        report
+            .failures
+            .push("sound against picture was never measured".to_owned());
+    }
+    if p95 > OFFSET_P95_MS {
+        report.failures.push(format!(
+            "sound against picture in quiet times: {p95:.1} ms p95"
+        ));
+    }
+    for role in [
+        Role::Agent,
+        Role::Decoder,
+        Role::Encoder,
+        Role::MediaMtx,
+        Role::Other,
+    ] {
+        let (before, after) = (first.of_role(role), last.of_role(role));
+        if after.0 > before.0 {
+            report.failures.push(format!(
+                "{role}: {} processes, {} before",
+                after.0, before.0
+            ));
+        }
+        if after.1 > before.1 + SPARE_FDS {
+            report.failures.push(format!(
+                "{role}: {} file descriptors, {} before",
+                after.1, before.1
+            ));
+        }
+        if after.2 > before.2 + SPARE_THREADS {
+            report
+                .failures
+                .push(format!("{role}: {} threads, {} before", after.2, before.2));
+        }
+    }
+    let (before, after) = (first.of_role(Role::Agent).3, last.of_role(Role::Agent).3);
+    if after > before + SPARE_KIB {
+        report
+            .failures
+            .push(format!("agent: {after} KiB resident, {before} before"));
+    }
+}
+
+/// What of a fault's incidents is more than may be.
+pub(super) fn beyond(trouble: Trouble, incidents: &[Incident]) -> Vec<String> {
+    let allowed = trouble.allowed();
+    let longest = |wrong: Wrong| {
+        incidents
+            .iter()
+            .filter(|one| one.wrong == wrong)
+            .map(|one| one.ms)
+            .fold(0.0, f64::max)
+    };
+    let mut beyond = Vec::new();
+    let held = longest(Wrong::Held);
+    if held > allowed.held.as_secs_f64() * 1000.0 + 1.0 {
+        beyond.push(format!(
+            "picture held for {held:.0} ms, {} ms allowed",
+            allowed.held.as_millis()
+        ));
+    }
+    let black: u64 = incidents
+        .iter()
+        .filter(|one| one.wrong == Wrong::Black)
+        .map(|one| one.frames)
+        .sum();
+    if black > 0 {
+        beyond.push(format!("{black} black frames"));
+    }
+    let still = longest(Wrong::Still);
+    if still > 0.0 && !allowed.still {
+        beyond.push(format!("a still picture for {still:.0} ms"));
+    }
+    let gap = longest(Wrong::Gap).max(longest(Wrong::Outage));
+    if gap > allowed.gap.as_secs_f64() * 1000.0 {
+        beyond.push(format!(
+            "program missing for {gap:.0} ms, {} ms allowed",
+            allowed.gap.as_millis()
+        ));
+    }
+    beyond
+}
