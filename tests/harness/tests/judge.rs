@@ -161,11 +161,15 @@ fn a_link_takes_what_it_is_asked_to_and_gives_it_back() {
     let ends = |wrong: Wrong| live.incidents(0).iter().any(|one| one.wrong == wrong);
     assert!(ends(Wrong::Outage), "{:?}", live.incidents(0));
     if let Some(site) = &site {
+        let other = Proxy::across(Some(site), camera.port(), Speaks::Rtsp);
         site.lose(link.host);
         assert!(stands(), "off the network");
         let address = std::net::SocketAddr::from((link.host, link.port));
         let dial = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500));
         assert!(dial.is_err(), "what is off the network answers nothing");
+        let address = std::net::SocketAddr::from((other.host, other.port));
+        let dial = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(2));
+        assert!(dial.is_ok(), "its neighbour is there still");
         site.find(link.host);
         assert!(comes(), "on the network again");
     }

@@ -8,6 +8,7 @@ use integration::report;
 fn a_show_takes_faults_and_recovers_in_time() {
     let troubles = vec![
         Trouble::SinkReset,
+        Trouble::ChildKilled(Role::Decoder),
         Trouble::ChildKilled(Role::Encoder),
         Trouble::CameraMute(1),
         Trouble::DiskFull,

@@ -30,7 +30,7 @@ impl Plan {
         Self::Drawn(seed)
     }
 
-    /// These faults and no more, with two seconds of quiet before each.
+    /// These faults and no more, with a second and a half of quiet before each.
     #[must_use]
     pub fn of(troubles: Vec<Trouble>) -> Self {
         Self::Listed(troubles.into_iter())
@@ -52,7 +52,7 @@ impl Iterator for Plan {
     fn next(&mut self) -> Option<Planned> {
         match self {
             Self::Listed(list) => list.next().map(|trouble| Planned {
-                calm: Duration::from_secs(2),
+                calm: Duration::from_millis(1500),
                 lasts: trouble.lasts(),
                 trouble,
             }),

@@ -32,6 +32,10 @@ const SETTLED: Duration = Duration::from_millis(1000);
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Sound against picture while nothing is wrong: 95 of 100 within, in milliseconds.
 const OFFSET_P95_MS: f64 = 20.0;
+/// Quiet after the last fault.
+const END: Duration = Duration::from_secs(5);
+/// The same after a list, which is to be short.
+const LISTED_END: Duration = Duration::from_secs(2);
 /// Program frames against our clock: one, and what arrival makes of it.
 const FRAMES_OFF: f64 = 1.5;
 /// Growth over the run that is no growth: a connection that has not closed yet, a buffer that got
@@ -84,7 +88,11 @@ pub fn run(course: Course) -> Report {
         seen = world.live.incident_count().0;
         calm_from = world.live.now_ns();
     }
-    wait(Duration::from_secs(5), &world, &mut report);
+    wait(
+        course.length.map_or(LISTED_END, |_| END),
+        &world,
+        &mut report,
+    );
     let incidents = world.live.incidents(seen);
     report.calm(
         &incidents,

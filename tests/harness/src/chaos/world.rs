@@ -194,8 +194,13 @@ impl World {
         Sample::of(self.agent.id())
     }
 
-    /// The agent's child with this role that has lived longest: its lowest process id.
+    /// The encoder on air, or the agent's child with this role that has lived longest: its lowest
+    /// process id.
     fn child(&self, role: Role) -> Option<u32> {
+        if role == Role::Encoder {
+            let on_air = self.agent.encoder_pid();
+            return on_air.and_then(|id| u32::try_from(id).ok());
+        }
         let all = processes_below(self.agent.id());
         let its = all.iter().filter(|(_, line)| Role::of(line) == role);
         its.map(|(id, _)| *id).min()

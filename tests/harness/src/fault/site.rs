@@ -69,6 +69,10 @@ impl Site {
             && run(&["ip", "addr", "add", &ours, "dev", near])
             && run(&["ip", "link", "set", near, "up"])
             && self.inside(&["ip", "link", "set", far, "up"])
+            // One that stays, so that the way back stays too. All are alone in their networks: of
+            // addresses that share one, the first takes the others along when it goes.
+            && self.inside(&["ip", "addr", "add", &format!("10.213.{}.254/32", self.net), "dev", far])
+            && self.inside(&["ip", "route", "add", &format!("10.213.{}.1/32", self.net), "dev", far])
     }
 
     fn inside(&self, words: &[&str]) -> bool {
@@ -92,7 +96,7 @@ impl Site {
 
     /// Makes an address answer no more.
     pub fn lose(&self, address: Ipv4Addr) {
-        let text = format!("{address}/24");
+        let text = format!("{address}/32");
         assert!(
             self.inside(&["ip", "addr", "del", &text, "dev", &self.far]),
             "{text} is not there"
@@ -101,7 +105,7 @@ impl Site {
 
     /// Undoes [`Self::lose`].
     pub fn find(&self, address: Ipv4Addr) {
-        let text = format!("{address}/24");
+        let text = format!("{address}/32");
         assert!(
             self.inside(&["ip", "addr", "add", &text, "dev", &self.far]),
             "{text} is there already"
