@@ -49,7 +49,7 @@ const SPARE_KIB: u64 = 24 * 1024;
 /// Runs it to its end and says what came of it.
 #[must_use]
 pub fn run(course: Course) -> Report {
-    let mut world = World::new();
+    let mut world = World::start();
     let name = course.name.clone();
     say(&format!("{name}: {}", world.network()));
     // What is warming up still is no growth.
@@ -60,8 +60,7 @@ pub fn run(course: Course) -> Report {
     world.live.excuse();
     let mut seen = world.live.incident_count().0;
     let mut calm_from = world.live.now_ns();
-    let mut number = 0u32;
-    for planned in course.plan {
+    for (number, planned) in (0u32..).zip(course.plan) {
         let quiet = match course.every {
             Some(every) => (every * number).saturating_sub(began.elapsed()),
             None => planned.calm,
@@ -73,7 +72,6 @@ pub fn run(course: Course) -> Report {
         {
             break;
         }
-        number += 1;
         let calm_to = world.live.now_ns();
         let incidents = world.live.incidents(seen);
         report.calm(&incidents, &world.live.offsets(calm_from, calm_to));

@@ -64,7 +64,7 @@ impl World {
     /// # Panics
     /// When it does not get there.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let site = Site::new();
         let rigs: Vec<Rig> = (1..=3u8)
             .map(|number| {
