@@ -13,7 +13,7 @@ PARTS := mediamtx program egress judge
 PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources
 
 .PHONY: help setup setup-test build test check unit parts media demo smoke \
-	cuts-long avsync-long overlays-long golive-long
+	cuts-long avsync-long overlays-long golive-long link link-long bench-link schemas
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,8 +42,10 @@ check: ## format, lints, layers, bans, licences, module docs, file sizes
 	@$(CARGO) clippy --release --workspace --all-targets --quiet -- -D warnings
 	@$(TEST) --test workspace
 
+WIRE := wire_attacks wire_drift wire_fuzz dispatch dispatch_attacks dispatch_model
+
 unit: ## tests without cameras
-	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store
+	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store $(WIRE:%=--test %)
 
 parts: ## the parts against real processes
 	@$(TEST) $(PARTS:%=--test %) $(SERIAL)
@@ -72,3 +74,16 @@ overlays-long: setup-test ## 200 text changes
 
 golive-long: setup-test ## 20 times on air
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=golive
+
+link: ## the wire and the dispatcher: attacks printed, vectors, model, power cuts
+	@$(TEST) $(WIRE:%=--test %) -- --nocapture
+
+link-long: ## the dispatcher against its model, 20,000 stories
+	@VISTTER_LONG=1 $(TEST) --test dispatch_model -- --nocapture
+
+bench-link: ## commands a second through the dispatcher, beside bare ring; QUICK=1 is shorter
+	@$(BUILD) --all-targets
+	@target/release/examples/bench_link
+
+schemas: ## writes protocol/schemas and protocol/vectors anew after a change of the wire
+	@UPDATE_GOLDEN=1 $(TEST) --test wire_drift
