@@ -13,7 +13,7 @@ PARTS := mediamtx program egress judge
 PROMISES := bad_input cuts encoder golive overlays avsync latency lifecycle preview secrets sources
 
 .PHONY: help setup setup-test build test check unit parts media demo smoke \
-	cuts-long avsync-long overlays-long golive-long link link-long bench-link schemas
+	cuts-long avsync-long overlays-long golive-long wire wire-long bench-link schemas
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -75,10 +75,10 @@ overlays-long: setup-test ## 200 text changes
 golive-long: setup-test ## 20 times on air
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=golive
 
-link: ## the wire and the dispatcher: attacks printed, vectors, model, power cuts
+wire: ## the wire and the dispatcher: attacks printed, vectors, model, power cuts
 	@$(TEST) $(WIRE:%=--test %) -- --nocapture
 
-link-long: ## the dispatcher against its model, 20,000 stories
+wire-long: ## the dispatcher against its model, 20,000 stories
 	@VISTTER_LONG=1 $(TEST) --test dispatch_model -- --nocapture
 
 bench-link: ## commands a second through the dispatcher, beside bare ring; QUICK=1 is shorter
