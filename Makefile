@@ -10,11 +10,25 @@ TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
-PROMISES := bad_input chaos cuts encoder golive overlays avsync latency lifecycle preview secrets \
-	sources failover isolation protocols
+PROMISES := \
+	avsync \
+	bad_input \
+	chaos \
+	cuts \
+	encoder \
+	failover \
+	golive \
+	isolation \
+	latency \
+	lifecycle \
+	overlays \
+	preview \
+	protocols \
+	secrets \
+	sources
 
-.PHONY: help setup setup-test build test check unit parts media demo smoke chaos soak bench \
-	cuts-long failover-long avsync-long overlays-long golive-long isolation-long
+# No target here is a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -43,8 +57,10 @@ check: ## format, lints, layers, bans, licences, module docs, file sizes
 	@$(CARGO) clippy --release --workspace --all-targets --quiet -- -D warnings
 	@$(TEST) --test workspace
 
+WIRE := wire_attacks wire_drift wire_fuzz dispatch dispatch_attacks dispatch_model
+
 unit: ## tests without cameras
-	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store
+	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store $(WIRE:%=--test %)
 
 parts: ## the parts against real processes
 	@$(TEST) $(PARTS:%=--test %) $(SERIAL)
@@ -91,3 +107,16 @@ golive-long: setup-test ## 20 times on air
 
 isolation-long: setup-test ## destinations cut off for 5, 30 and 120 s, one after the other
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=isolation
+
+wire: ## the wire and the dispatcher: attacks printed, vectors, model, power cuts
+	@$(TEST) $(WIRE:%=--test %) -- --nocapture
+
+wire-long: ## the dispatcher against its model, 20,000 stories
+	@VISTTER_LONG=1 $(TEST) --test dispatch_model -- --nocapture
+
+bench-link: ## commands a second through the dispatcher, beside bare ring; QUICK=1 is shorter
+	@$(BUILD) --all-targets
+	@target/release/examples/bench_link
+
+schemas: ## writes protocol/schemas and protocol/vectors anew after a change of the wire
+	@UPDATE_GOLDEN=1 $(TEST) --test wire_drift

@@ -1,5 +1,6 @@
 //! The closed list of conditions that an operator is warned of, and how bad each is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 macro_rules! conditions {
@@ -59,7 +60,18 @@ impl Serialize for Condition {
 
 /// How bad a condition is, by what the audience notices of it.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {

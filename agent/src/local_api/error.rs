@@ -165,7 +165,10 @@ impl IntoResponse for Refusal {
 const fn status(code: Code) -> StatusCode {
     match code {
         Code::Malformed | Code::NotInPreview | Code::TimelineNotRunning => StatusCode::BAD_REQUEST,
-        Code::Unauthorized => StatusCode::FORBIDDEN,
+        Code::Unauthorized | Code::DeviceMismatch => StatusCode::FORBIDDEN,
+        Code::SignatureMissing | Code::SignatureInvalid | Code::KeyUnknown => {
+            StatusCode::UNAUTHORIZED
+        }
         Code::NotFound
         | Code::CameraNotFound
         | Code::TimelineNotFound
@@ -175,6 +178,13 @@ const fn status(code: Code) -> StatusCode {
         | Code::AlertNotFound
         | Code::StreamNotFound => StatusCode::NOT_FOUND,
         Code::Conflict
+        | Code::ConfigConflict
+        | Code::PriorityConflict
+        | Code::OverrideActive
+        | Code::EmergencyActive
+        | Code::Cancelled
+        | Code::ReplayDetected
+        | Code::CredRotationFailed
         | Code::CameraInUse
         | Code::DestinationInUse
         | Code::DestinationInactive
@@ -185,6 +195,11 @@ const fn status(code: Code) -> StatusCode {
         | Code::StreamLimit => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::SchemaInvalid
+        | Code::AlgUnsupported
+        | Code::VersionUnsupported
+        | Code::TimestampSkew
+        | Code::Expired
+        | Code::TypeUnknown
         | Code::ConfigInvalid
         | Code::CameraAuthFailed
         | Code::CameraUnsupported

@@ -1,0 +1,433 @@
+//! The state of dispatch, and what all of its inputs share.
+//!
+//! `boot` brings it back after a restart, `receive` takes in what Studio sends, `dispatch` decides what
+//! is done when, `session` belongs to the connection and the keys.
+
+mod boot;
+mod dispatch;
+mod receive;
+mod session;
+
+use crate::claims::Claims;
+use crate::effect::{Alert, BatchId, Effect};
+use crate::record::{CommandRow, OutboxRow, Row, RowState};
+use protocol::command::{Command, CommandType};
+use protocol::{
+    Ack, AckStatus, ChainHead, Digest, Event, EventType, Flags, Kind, Lane, Link, Message,
+    MessageId, Moment, Nonce, Problem, Semver, Severity, SigningKey, Timestamp, Trust, TrustedTime,
+    Window,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most commands that are accepted and not at their end; further ones are answered `BUSY`.
+pub const QUEUE_LIMIT: usize = 1_024;
+
+/// Most commands that are remembered; further ones are answered `BUSY`.
+pub const RECORD_LIMIT: usize = 65_536;
+
+/// Most messages that wait for their receipt. Beyond it commands are answered `BUSY` and events are lost.
+pub const OUTBOX_LIMIT: usize = 10_000;
+
+/// How long after a start a command that was cut short waits for the time to become known.
+pub const RESTART_GRACE_MS: u64 = 5_000;
+
+/// A command is remembered at least so long after its end.
+const REMEMBER_MS: u64 = 60 * 60 * 1_000;
+
+/// At most one event about attacks in so long.
+const ALERT_EVERY_MS: u64 = 60_000;
+
+/// What a core is made of that does not change while it runs.
+#[derive(Debug)]
+pub struct Config {
+    /// Signs what the device says.
+    pub signer: SigningKey,
+    /// Made at random for this start of the agent.
+    pub boot_id: MessageId,
+    /// When the agent was built: it is not earlier.
+    pub built: Timestamp,
+    /// Command types that the agent carries out.
+    pub commands: BTreeSet<CommandType>,
+    /// Feature flags of the build, less what configuration switches off.
+    pub flags: Flags,
+    /// Whom the device believes, from pairing. What is stored goes before it.
+    pub trust: Trust,
+}
+
+/// A command that is remembered.
+struct Entry {
+    row: CommandRow,
+    /// Its arguments, until its end.
+    command: Option<Command>,
+    stage: Stage,
+    /// Whether Studio was told that it waits for an operator.
+    deferred: bool,
+    /// It was accepted before this start of the agent.
+    restored: bool,
+    /// Who took it back, while its module gives up; an emergency stop has no id here.
+    given_up: Option<Reason>,
+    /// Last progress that was sent.
+    progress_at: Option<u64>,
+}
+
+/// Why a running command is asked to give up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Cancel,
+    Emergency,
+}
+
+/// Where a remembered command is in this run of the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not durable yet.
+    Arriving,
+    /// Durable; waits for its turn.
+    Waiting,
+    /// Its beginning is being put on record.
+    Starting,
+    /// With its module.
+    Running,
+    /// At its end.
+    Ended,
+}
+
+/// What happens when a batch is durable.
+enum After {
+    Send(u64),
+    Accepted(MessageId),
+    Begun(MessageId),
+    Trust(Box<Trust>),
+}
+
+/// The state of dispatch. See the crate's documentation.
+pub struct Core {
+    signer: SigningKey,
+    built_commands: BTreeSet<CommandType>,
+    base_flags: Flags,
+    flags: Flags,
+    schema_version: Semver,
+    trust: Trust,
+    /// The trust that is being stored, on which the next one builds.
+    next_trust: Option<Trust>,
+    time: TrustedTime,
+    booted_at: u64,
+    nonce: Option<Nonce>,
+    online: bool,
+    windows: BTreeMap<Lane, Window>,
+    dirty: BTreeSet<Lane>,
+    entries: BTreeMap<MessageId, Entry>,
+    /// Commands that are not at their end, in the order in which they are done.
+    queue: BTreeSet<(Lane, Timestamp, MessageId)>,
+    claims: Claims,
+    outbox: BTreeMap<u64, OutboxRow>,
+    next_number: u64,
+    made: u64,
+    boot_id: MessageId,
+    chain: ChainHead,
+    rows: Vec<Row>,
+    after: Vec<After>,
+    in_flight: Option<(BatchId, Vec<After>)>,
+    /// Commands with a row in the batch that is under way.
+    syncing: BTreeSet<MessageId>,
+    next_batch: u64,
+    alerted_at: Option<u64>,
+}
+
+impl Core {
+    /// Whom the device believes now.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self, boot_ms: u64) -> Moment {
+        self.time.now(boot_ms)
+    }
+
+    /// Highest ordinary sequence number that was accepted in this epoch; for the hello.
+    #[must_use]
+    pub fn last_command_seq(&self) -> Option<u64> {
+        let window = self.windows.get(&Lane::Ordinary)?;
+        (window.highest() > 0).then(|| window.highest())
+    }
+
+    /// Messages that wait for their receipt; for the hello.
+    #[must_use]
+    pub fn pending_outbox(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Who has what, for a page to show.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Commands that are not at their end.
+    #[must_use]
+    pub fn open_commands(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// A batch is durable. It has to be the one that was asked for last.
+    pub fn committed(&mut self, batch: BatchId, boot_ms: u64) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match self.in_flight.take() {
+            Some((asked, after)) if asked == batch => {
+                self.syncing.clear();
+                for after in after {
+                    self.happens(after, &mut out);
+                }
+            }
+            other => self.in_flight = other,
+        }
+        self.finish(boot_ms, out)
+    }
+
+    fn happens(&mut self, after: After, out: &mut Vec<Effect>) {
+        match after {
+            After::Send(number) => {
+                if let (true, Some(row)) = (self.online, self.outbox.get(&number)) {
+                    out.push(Effect::Send(row.envelope.clone()));
+                }
+            }
+            After::Accepted(id) => {
+                if let Some(entry) = self.entries.get_mut(&id)
+                    && entry.stage == Stage::Arriving
+                {
+                    entry.stage = Stage::Waiting;
+                }
+            }
+            After::Begun(id) => {
+                if let Some(entry) = self.entries.get_mut(&id)
+                    && entry.stage == Stage::Starting
+                    && let Some(command) = &entry.command
+                {
+                    entry.stage = Stage::Running;
+                    out.push(Effect::Run {
+                        message_id: id,
+                        command: Box::new(command.clone()),
+                        again: false,
+                    });
+                }
+            }
+            After::Trust(trust) => {
+                if trust.epoch() != self.trust.epoch() {
+                    self.windows.clear();
+                    self.dirty.clear();
+                }
+                self.trust = *trust;
+            }
+        }
+    }
+
+    /// Time has passed: runs out holds, ends what has expired, forgets what is long over. To be called
+    /// at least each second.
+    pub fn tick(&mut self, boot_ms: u64) -> Vec<Effect> {
+        let mut out = Vec::new();
+        for target in self.claims.run_out(boot_ms) {
+            self.release_hold(&target, boot_ms, &mut out);
+        }
+        let now = self.now(boot_ms);
+        let over: Vec<MessageId> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| is_forgettable(entry, now))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in over {
+            self.entries.remove(&id);
+            self.rows.push(Row::Forget(id));
+        }
+        self.finish(boot_ms, out)
+    }
+
+    /// What every input ends with: what can begin begins, and what is to be kept is written.
+    fn finish(&mut self, boot_ms: u64, mut out: Vec<Effect>) -> Vec<Effect> {
+        self.advance(boot_ms, &mut out);
+        if self.in_flight.is_none() && (!self.rows.is_empty() || !self.after.is_empty()) {
+            let mut rows = std::mem::take(&mut self.rows);
+            for lane in std::mem::take(&mut self.dirty) {
+                if let Some(window) = self.windows.get(&lane) {
+                    rows.push(Row::Window {
+                        lane,
+                        epoch: self.trust.epoch(),
+                        window: window.clone(),
+                    });
+                }
+            }
+            for row in &rows {
+                if let Row::Command(row) = row {
+                    self.syncing.insert(row.message_id.clone());
+                }
+            }
+            let batch = BatchId(self.next_batch);
+            self.next_batch += 1;
+            self.in_flight = Some((batch, std::mem::take(&mut self.after)));
+            out.push(Effect::Persist { batch, rows });
+        }
+        out
+    }
+
+    /// An id that nobody else makes: a UUID of version 8 over this start's id and a count.
+    fn make_id(&mut self) -> MessageId {
+        self.made += 1;
+        let digest = Digest::of(format!("{} {}", self.boot_id, self.made).as_bytes()).to_string();
+        let text = format!(
+            "{}-{}-8{}-8{}-{}",
+            &digest[0..8],
+            &digest[8..12],
+            &digest[13..16],
+            &digest[17..20],
+            &digest[20..32]
+        );
+        MessageId::parse(text).expect("a UUID")
+    }
+
+    fn envelope<T: Serialize>(
+        &mut self,
+        kind: Kind,
+        correlation_id: Option<MessageId>,
+        payload: T,
+        chain: Option<Link>,
+        now: Moment,
+    ) -> (MessageId, Vec<u8>) {
+        let message_id = self.make_id();
+        let message = Message {
+            correlation_id: correlation_id.unwrap_or_else(|| message_id.clone()),
+            message_id: message_id.clone(),
+            timestamp: now.at,
+            schema_version: self.schema_version.clone(),
+            device_id: self.trust.device().clone(),
+            tenant_id: self.trust.tenant().clone(),
+            payload,
+            chain,
+        };
+        let body = serde_json::to_vec(&message).expect("a message has a JSON form");
+        (message_id, protocol::seal(kind, &body, &[&self.signer]))
+    }
+
+    /// Puts a message into the outbox; it is sent when that is durable.
+    fn keep<T: Serialize>(
+        &mut self,
+        kind: Kind,
+        correlation_id: Option<MessageId>,
+        payload: T,
+        now: Moment,
+    ) {
+        let link = self.chain.next();
+        let (message_id, envelope) = self.envelope(kind, correlation_id, payload, Some(link), now);
+        self.chain.advance(&envelope);
+        let row = OutboxRow {
+            number: self.next_number,
+            message_id,
+            envelope,
+        };
+        self.next_number += 1;
+        self.outbox.insert(row.number, row.clone());
+        self.after.push(After::Send(row.number));
+        self.rows.push(Row::Outbox(row));
+    }
+
+    /// Answers without keeping anything: the same message would get the same answer again.
+    fn answer(
+        &mut self,
+        id: &MessageId,
+        correlation_id: &MessageId,
+        ack: Ack,
+        now: Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        debug_assert_eq!(ack.message_id, *id);
+        let (_, envelope) = self.envelope(Kind::Ack, Some(correlation_id.clone()), ack, None, now);
+        if self.online {
+            out.push(Effect::Send(envelope));
+        }
+    }
+
+    /// Brings a command to its end and answers it.
+    fn end(
+        &mut self,
+        id: &MessageId,
+        status: AckStatus,
+        error: Option<Problem>,
+        result: Option<Value>,
+        now: Moment,
+    ) {
+        let Some(entry) = self.entries.get_mut(id) else {
+            return;
+        };
+        entry.stage = Stage::Ended;
+        entry.command = None;
+        entry.row.payload = None;
+        entry.row.state = RowState::Final {
+            status,
+            error: error.clone(),
+            result: result.clone(),
+            at: now.at,
+        };
+        let row = entry.row.clone();
+        self.queue
+            .remove(&(row.lane, row.timestamp, row.message_id.clone()));
+        let correlation_id = row.correlation_id.clone();
+        self.rows.push(Row::Command(Box::new(row)));
+        let ack = Ack {
+            message_id: id.clone(),
+            status,
+            error,
+            result,
+            duplicate: false,
+        };
+        self.keep(Kind::Ack, Some(correlation_id), ack, now);
+    }
+
+    /// Something that happened, for Studio. Lost when the outbox is full.
+    pub fn event(&mut self, event: &Event, boot_ms: u64) -> Vec<Effect> {
+        let mut out = Vec::new();
+        self.tell(event, boot_ms, &mut out);
+        self.finish(boot_ms, out)
+    }
+
+    fn tell(&mut self, event: &Event, boot_ms: u64, out: &mut Vec<Effect>) {
+        if self.outbox.len() >= OUTBOX_LIMIT {
+            out.push(Effect::Dropped);
+            return;
+        }
+        let now = self.now(boot_ms);
+        self.keep(Kind::Event, None, event, now);
+    }
+
+    fn alert(&mut self, alert: Alert, boot_ms: u64, out: &mut Vec<Effect>) {
+        out.push(Effect::Alert(alert));
+        let quiet = self
+            .alerted_at
+            .is_some_and(|at| boot_ms.saturating_sub(at) < ALERT_EVERY_MS);
+        if quiet {
+            return;
+        }
+        self.alerted_at = Some(boot_ms);
+        let mut context = serde_json::Map::new();
+        context.insert("what".to_owned(), json!(alert.as_str()));
+        let event = Event {
+            event_type: EventType::SecurityAlert,
+            severity: Severity::Critical,
+            context,
+        };
+        self.tell(&event, boot_ms, out);
+    }
+}
+
+fn is_forgettable(entry: &Entry, now: Moment) -> bool {
+    match &entry.row.state {
+        RowState::Final { at, .. } => {
+            now.is_past(entry.row.expires_at.plus(protocol::SKEW_MS))
+                && now.is_past(at.plus(REMEMBER_MS))
+        }
+        RowState::Accepted | RowState::Started => false,
+    }
+}

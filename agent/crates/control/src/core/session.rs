@@ -1,0 +1,134 @@
+//! The connection and the keys: welcome, receipts, newer keysets and roots.
+
+use super::{After, Core};
+use crate::effect::Effect;
+use crate::record::Row;
+use protocol::{
+    AdoptError, HasCode, Nonce, Reader, Trust, VerifyError, Welcome, negotiate, verify,
+};
+use std::collections::BTreeSet;
+
+impl Core {
+    /// A connection is open and the hello with this nonce is sent.
+    pub fn connected(&mut self, nonce: Nonce) {
+        self.nonce = Some(nonce);
+        self.online = false;
+    }
+
+    /// The connection is gone. What was bound to it is refused from here on.
+    pub fn disconnected(&mut self) {
+        self.nonce = None;
+        self.online = false;
+    }
+
+    /// The answer to the hello has come. From here on the time is known, and everything that waits for
+    /// its receipt is sent in its order.
+    ///
+    /// # Errors
+    /// [`VerifyError`]; the connection is to be closed then.
+    pub fn welcomed(
+        &mut self,
+        envelope: &[u8],
+        boot_ms: u64,
+    ) -> Result<(Welcome, Vec<Effect>), VerifyError> {
+        let reader = Reader {
+            now: self.now(boot_ms),
+            nonce: self.nonce.as_ref(),
+        };
+        let welcome = verify::welcome(envelope, &self.trust, &reader)?
+            .into_inner()
+            .payload;
+        let theirs = std::slice::from_ref(&welcome.schema_version);
+        let Some(agreed) = negotiate(theirs) else {
+            return Err(VerifyError::Version(welcome.schema_version));
+        };
+        self.schema_version = agreed;
+        self.flags = self.base_flags.clone().overlaid(&welcome.feature_flags);
+        self.time = self.time.with_signed(welcome.server_time, boot_ms);
+        self.rows.push(Row::Floor(self.time.floor(boot_ms)));
+        self.online = true;
+        let unsent = self.unsent();
+        let out = self
+            .outbox
+            .values()
+            .filter(|row| !unsent.contains(&row.number))
+            .map(|row| Effect::Send(row.envelope.clone()))
+            .collect();
+        Ok((welcome, self.finish(boot_ms, out)))
+    }
+
+    /// Messages that are sent when their batch is durable, and not before.
+    fn unsent(&self) -> BTreeSet<u64> {
+        let under_way = self.in_flight.iter().flat_map(|(_, after)| after);
+        self.after
+            .iter()
+            .chain(under_way)
+            .filter_map(|after| match after {
+                After::Send(number) => Some(*number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A receipt has come: what it names need not be sent again.
+    pub fn receipted(&mut self, envelope: &[u8], boot_ms: u64) -> Vec<Effect> {
+        let reader = Reader {
+            now: self.now(boot_ms),
+            nonce: self.nonce.as_ref(),
+        };
+        let mut out = Vec::new();
+        match verify::receipt(envelope, &self.trust, &reader) {
+            Ok(receipt) => {
+                let named: BTreeSet<_> = receipt
+                    .into_inner()
+                    .payload
+                    .message_ids
+                    .into_iter()
+                    .collect();
+                let unsent = self.unsent();
+                let over: Vec<u64> = self
+                    .outbox
+                    .values()
+                    .filter(|row| named.contains(&row.message_id) && !unsent.contains(&row.number))
+                    .map(|row| row.number)
+                    .collect();
+                for number in over {
+                    self.outbox.remove(&number);
+                    self.rows.push(Row::Sent(number));
+                }
+            }
+            Err(error) => out.push(Effect::Refused(error.code())),
+        }
+        self.finish(boot_ms, out)
+    }
+
+    /// A newer keyset has come. It counts when it is durable.
+    ///
+    /// # Errors
+    /// [`AdoptError`]; the one before stays in force.
+    pub fn keyset(&mut self, envelope: &[u8], boot_ms: u64) -> Result<Vec<Effect>, AdoptError> {
+        let now = self.now(boot_ms);
+        let trust = self.newest().with_keyset(envelope, now)?;
+        Ok(self.adopt(trust, boot_ms))
+    }
+
+    /// The next root has come. It counts when it is durable.
+    ///
+    /// # Errors
+    /// [`AdoptError`]; the one before stays pinned.
+    pub fn root(&mut self, envelope: &[u8], boot_ms: u64) -> Result<Vec<Effect>, AdoptError> {
+        let trust = self.newest().with_root(envelope)?;
+        Ok(self.adopt(trust, boot_ms))
+    }
+
+    fn newest(&self) -> &Trust {
+        self.next_trust.as_ref().unwrap_or(&self.trust)
+    }
+
+    fn adopt(&mut self, trust: Trust, boot_ms: u64) -> Vec<Effect> {
+        self.rows.push(Row::Trust(Box::new(trust.record())));
+        self.after.push(After::Trust(Box::new(trust.clone())));
+        self.next_trust = Some(trust);
+        self.finish(boot_ms, Vec::new())
+    }
+}

@@ -1,0 +1,19 @@
+//! What happens to a signed command on its way: verified, kept, answered, done once, answered again.
+//!
+//! Owns the rules of dispatch as one state machine, [`Core`]: inputs in, [`Effect`]s out. It does no I/O,
+//! reads no clock and starts nothing; whoever drives it carries the effects out and says how they went.
+//! There is no transport yet, and nothing in the agent drives it: it is the core alone. Uses `protocol`
+//! and none of the crates of the domain.
+//!
+//! The order that everything here serves: verify → keep durably → ack `accepted` → effect → keep the
+//! result → ack `completed` or `failed`. What has been answered, no power cut can undo.
+
+mod claims;
+mod core;
+mod effect;
+mod record;
+
+pub use claims::{Claim, Claims, HOLD_MS, Origin, Preempted};
+pub use core::{Config, Core, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESTART_GRACE_MS};
+pub use effect::{Alert, BatchId, Effect, Outcome};
+pub use record::{CommandRow, OutboxRow, Row, RowState, Stored};

@@ -1,0 +1,551 @@
+//! What the core does with commands that are good: order, holds, cancelling, stopping, coming back.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod support;
+
+use control::{Claim, Effect, HOLD_MS, Origin, Outcome, QUEUE_LIMIT, RESTART_GRACE_MS};
+use protocol::command::{CommandType, Target, TargetKind};
+use protocol::{AckStatus, Code, Percent, ProgressState};
+use serde_json::json;
+use support::studio::{HOUR, NOW, at, id, nonce};
+use support::{Rig, goto, mid, overlay, play, reply, stop_all};
+
+const ACCEPTED: (AckStatus, Option<Code>) = (AckStatus::Accepted, None);
+const COMPLETED: (AckStatus, Option<Code>) = (AckStatus::Completed, None);
+
+fn program() -> Target {
+    Target::all(TargetKind::Program)
+}
+
+#[test]
+fn a_command_is_accepted_when_durable_then_run_then_completed_when_durable() {
+    let mut rig = Rig::online();
+    rig.prompt = false;
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    assert!(
+        rig.told(1).is_empty() && !rig.is_asked(1),
+        "nothing before the sync"
+    );
+    rig.commit();
+    assert_eq!(rig.told(1), [ACCEPTED]);
+    assert!(rig.is_asked(1));
+    rig.complete(1);
+    assert_eq!(
+        rig.told(1),
+        [ACCEPTED],
+        "the end is not told before it is durable"
+    );
+    rig.commit();
+    assert_eq!(rig.told(1), [ACCEPTED, COMPLETED]);
+    assert_eq!(rig.core.open_commands(), 0);
+}
+
+#[test]
+fn all_that_comes_during_a_sync_shares_the_next_one() {
+    let mut rig = Rig::online();
+    rig.prompt = false;
+    for seq in 1..=64 {
+        rig.send(seq, "CAMERA_ACTION", &goto(&format!("cam-{seq}")));
+    }
+    let first = rig.batch.as_ref().unwrap().1.len();
+    rig.commit();
+    let second = rig.batch.as_ref().unwrap().1.len();
+    assert!(first < 5 && second > 63 * 2, "{first} and {second} rows");
+    rig.commit();
+    assert!(rig.batch.is_none());
+    assert!((1..=64).all(|seq| rig.told(seq) == [ACCEPTED]));
+}
+
+#[test]
+fn a_repeated_command_gets_the_first_answer_and_is_not_done_again() {
+    let mut rig = Rig::online();
+    let envelope = rig
+        .studio
+        .sign(&rig.studio.command_value(1, "CAMERA_ACTION", &goto("a")));
+    rig.receive(&envelope);
+    rig.receive(&envelope);
+    assert!(rig.last(1).duplicate && rig.last(1).status == AckStatus::Accepted);
+    rig.complete(1);
+    rig.receive(&envelope);
+    let last = rig.last(1);
+    assert!(last.duplicate && last.status == AckStatus::Completed && !last.chained);
+    // Also when it is over by now, and bound to nothing that is open.
+    rig.pass(HOUR + 60_000);
+    rig.receive(&envelope);
+    assert_eq!(rig.last(1).status, AckStatus::Completed);
+    assert_eq!(rig.asked.len(), 1);
+}
+
+#[test]
+fn commands_for_one_target_are_done_in_their_order_and_others_beside_them() {
+    let mut rig = Rig::online();
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    rig.send(2, "CAMERA_ACTION", &goto("a"));
+    rig.send(3, "CAMERA_ACTION", &goto("b"));
+    rig.send(4, "CAMERA_ACTION", &goto("a"));
+    assert!(rig.is_asked(1) && !rig.is_asked(2) && rig.is_asked(3));
+    rig.complete(1);
+    assert!(rig.is_asked(2) && !rig.is_asked(4));
+    rig.done(2, Outcome::failed(Code::CameraOffline, "no answer"));
+    assert!(rig.is_asked(4));
+    assert_eq!(rig.last(2).code, Some(Code::CameraOffline));
+}
+
+#[test]
+fn an_unknown_type_is_refused_at_once_and_once_for_all() {
+    let mut rig = Rig::online();
+    let envelope = rig
+        .studio
+        .sign(&rig.studio.command_value(1, "DANCE", &json!({})));
+    rig.receive(&envelope);
+    assert_eq!(
+        rig.told(1),
+        [(AckStatus::Rejected, Some(Code::TypeUnknown))]
+    );
+    rig.receive(&envelope);
+    assert!(rig.last(1).duplicate);
+    rig.send(2, "CANCEL", &json!({}));
+    assert_eq!(
+        rig.told(2),
+        [(AckStatus::Rejected, Some(Code::SchemaInvalid))]
+    );
+    assert!(rig.asked.is_empty());
+}
+
+#[test]
+fn what_the_agent_cannot_do_is_never_accepted() {
+    let mut rig = Rig::online();
+    rig.send(1, "SEGMENT_SYNC", &json!({"segments": []}));
+    assert_eq!(
+        rig.told(1),
+        [(AckStatus::Rejected, Some(Code::FeatureDisabled))]
+    );
+    let mut value = rig.studio.health(2);
+    value["feature_flags"] = json!(["timeline.seek", "record.program"]);
+    rig.send_value(&value);
+    assert_eq!(rig.last(2).code, Some(Code::FeatureDisabled));
+    value = rig.studio.health(3);
+    value["feature_flags"] = json!(["timeline.seek"]);
+    rig.send_value(&value);
+    assert_eq!(rig.told(3), [ACCEPTED]);
+    // What a module finds out only later is a failure, not a success.
+    rig.begin(3);
+    rig.done(3, Outcome::Disabled);
+    assert_eq!(rig.last(3).code, Some(Code::FeatureDisabled));
+}
+
+#[test]
+fn a_reply_of_another_form_is_no_success() {
+    let mut rig = Rig::online();
+    rig.send(1, "OVERLAY_UPDATE", &overlay("o"));
+    assert!(rig.begin(1));
+    rig.done(1, Outcome::Completed(json!({"visible": "yes"})));
+    assert_eq!(rig.last(1).code, Some(Code::Internal));
+}
+
+#[test]
+fn a_key_without_the_scope_is_refused_by_name() {
+    let mut rig = Rig::online();
+    let value = rig.studio.command_value(1, "CAMERA_ACTION", &goto("a"));
+    let narrow = support::studio::sign(protocol::Kind::Command, &value, &[&rig.studio.narrow]);
+    rig.receive(&narrow);
+    assert_eq!(
+        rig.told(1),
+        [(AckStatus::Rejected, Some(Code::Unauthorized))]
+    );
+}
+
+#[test]
+fn a_priority_that_does_not_fit_its_type_is_refused() {
+    let mut rig = Rig::online();
+    for (seq, kind, payload, priority, good) in [
+        (1, "CAMERA_ACTION", goto("a"), 0, false),
+        (2, "CAMERA_ACTION", goto("a"), 2, false),
+        (3, "CAMERA_ACTION", goto("a"), 1, true),
+    ] {
+        let mut value = rig.studio.command_value(seq, kind, &payload);
+        value["priority"] = json!(priority);
+        rig.send_value(&value);
+        assert_eq!(rig.last(seq).code.is_none(), good, "{kind} {priority}");
+    }
+}
+
+#[test]
+fn what_waits_can_be_taken_back_and_what_runs_is_asked_to_give_up() {
+    let mut rig = Rig::online();
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    rig.send(2, "CAMERA_ACTION", &goto("a"));
+    rig.send(3, "CANCEL", &json!({"message_id": id(2)}));
+    assert_eq!(rig.last(2).status, AckStatus::Cancelled);
+    assert_eq!(rig.told(3), [ACCEPTED, COMPLETED]);
+    rig.send(4, "CANCEL", &json!({"message_id": id(1)}));
+    assert_eq!(rig.aborted, [mid(1)]);
+    assert!(!rig.begin(1), "it has not begun, so it does not");
+    assert_eq!(rig.last(1).status, AckStatus::Cancelled);
+    rig.send(5, "CAMERA_ACTION", &goto("a"));
+    assert!(rig.begin(5));
+    rig.send(6, "CANCEL", &json!({"message_id": id(5)}));
+    // Too late for its module: it came true, and that is what is told.
+    rig.done(5, Outcome::Completed(reply(CommandType::CameraAction)));
+    assert_eq!(rig.last(5).status, AckStatus::Completed);
+    rig.send(7, "CANCEL", &json!({"message_id": id(5)}));
+    assert_eq!(rig.last(7).status, AckStatus::Completed);
+    // Nobody takes itself back: it ends once.
+    rig.send(8, "CANCEL", &json!({"message_id": id(8)}));
+    assert_eq!(rig.told(8), [ACCEPTED, COMPLETED]);
+}
+
+#[test]
+fn an_emergency_stop_overtakes_everything_and_nothing_comes_back() {
+    let mut rig = Rig::online();
+    rig.send(1, "TIMELINE_EXECUTE", &play("t"));
+    rig.complete(1);
+    rig.send(
+        2,
+        "STREAM_CONTROL",
+        &json!({"stream_id": "*", "command": "go_live", "parameters": {"destination_ids": ["d"]}}),
+    );
+    rig.send(
+        3,
+        "STREAM_CONTROL",
+        &json!({"stream_id": "d", "command": "restart"}),
+    );
+    rig.send(4, "OVERLAY_UPDATE", &overlay("o"));
+    assert!(rig.begin(2) && !rig.is_asked(3));
+    let hold = rig.core.hold(&program(), rig.boot_ms).unwrap();
+    rig.take(hold);
+    let mut stop = rig.studio.command_value(
+        1,
+        "EMERGENCY_STOP",
+        &json!({"scope": "outputs", "reason": "x"}),
+    );
+    stop["message_id"] = json!(id(100));
+    stop["priority"] = json!(0);
+    rig.send_value(&stop);
+    assert!(rig.is_asked(100), "it does not wait for anything");
+    assert_eq!(rig.aborted, [mid(2)]);
+    assert_eq!(rig.last(3).code, Some(Code::EmergencyActive));
+    assert!(rig.told(4) == [ACCEPTED], "a graphic is not an output");
+    rig.send(5, "TIMELINE_EXECUTE", &play("t"));
+    assert_eq!(
+        rig.told(5),
+        [(AckStatus::Rejected, Some(Code::EmergencyActive))]
+    );
+    assert!(rig.core.claims().holder(&[program()]).is_none());
+    rig.done(2, Outcome::Aborted);
+    assert_eq!(rig.last(2).code, Some(Code::EmergencyActive));
+    rig.complete(100);
+    assert_eq!(rig.told(100), [ACCEPTED, COMPLETED]);
+    let effects = rig.core.unhold(&program(), rig.boot_ms);
+    rig.take(effects);
+    rig.send(6, "TIMELINE_EXECUTE", &play("t"));
+    assert!(rig.is_asked(6), "afterwards things may begin again");
+}
+
+#[test]
+fn an_emergency_stop_is_let_in_when_the_queue_is_full() {
+    let mut rig = Rig::online();
+    rig.prompt = false;
+    for seq in 1..=QUEUE_LIMIT as u64 {
+        rig.send(seq, "CAMERA_ACTION", &goto("a"));
+        rig.commit();
+    }
+    rig.send(2_000, "CAMERA_ACTION", &goto("a"));
+    assert_eq!(rig.told(2_000), [(AckStatus::Rejected, Some(Code::Busy))]);
+    let mut stop = rig.studio.command_value(1, "EMERGENCY_STOP", &stop_all());
+    stop["message_id"] = json!(id(9_999));
+    rig.send_value(&stop);
+    rig.prompt = true;
+    rig.commit();
+    assert!(rig.is_asked(9_999));
+    rig.complete(9_999);
+    rig.done(1, Outcome::Aborted);
+    // Being busy left no trace: the same command is taken now.
+    rig.send(2_000, "CAMERA_ACTION", &goto("a"));
+    assert_eq!(rig.last(2_000).status, AckStatus::Accepted);
+}
+
+#[test]
+fn a_held_target_makes_commands_wait_until_it_is_released() {
+    let mut rig = Rig::online();
+    let effects = rig.core.hold(&program(), rig.boot_ms).unwrap();
+    rig.take(effects);
+    assert_eq!(rig.events, ["OPERATOR_OVERRIDE"]);
+    rig.send(1, "TIMELINE_EXECUTE", &play("t"));
+    assert_eq!(
+        rig.told(1),
+        [ACCEPTED, (AckStatus::Deferred, Some(Code::OverrideActive))]
+    );
+    let mut over = play("u");
+    over["override_hold"] = json!(true);
+    rig.send(2, "TIMELINE_EXECUTE", &over);
+    assert!(
+        !rig.is_asked(2),
+        "the order of one target stays, also over a hold"
+    );
+    rig.send(3, "CANCEL", &json!({"message_id": id(1)}));
+    assert!(rig.is_asked(2), "it goes over the hold");
+    rig.complete(2);
+    rig.send(4, "TIMELINE_EXECUTE", &play("v"));
+    rig.pass(1_000);
+    assert_eq!(rig.last(4).status, AckStatus::Deferred);
+    let effects = rig.core.unhold(&program(), rig.boot_ms);
+    rig.take(effects);
+    assert!(rig.is_asked(4));
+    assert_eq!(rig.events, ["OPERATOR_OVERRIDE", "OPERATOR_RELEASE"]);
+    assert!(rig.core.hold(&Target::all(TargetKind::Agent), 0).is_err());
+}
+
+#[test]
+fn a_hold_survives_a_restart_and_runs_out() {
+    let mut rig = Rig::online();
+    let effects = rig.core.hold(&program(), rig.boot_ms).unwrap();
+    rig.take(effects);
+    rig.power_cut(true);
+    rig.connect();
+    rig.send(
+        1,
+        "STREAM_CONTROL",
+        &json!({"stream_id": "*", "command": "unpin"}),
+    );
+    assert_eq!(rig.last(1).status, AckStatus::Deferred);
+    rig.pass(HOLD_MS);
+    assert!(rig.is_asked(1));
+    assert!(rig.durable.holds.is_empty());
+    assert_eq!(rig.events.last().unwrap(), "OPERATOR_RELEASE");
+}
+
+#[test]
+fn what_waits_for_an_operator_expires() {
+    let mut rig = Rig::online();
+    let effects = rig.core.hold(&program(), rig.boot_ms).unwrap();
+    rig.take(effects);
+    let mut value = rig.studio.command_value(1, "TIMELINE_EXECUTE", &play("t"));
+    value["expires_at"] = json!(at(NOW + 10_000));
+    rig.send_value(&value);
+    rig.pass(9_999);
+    assert_eq!(rig.last(1).status, AckStatus::Deferred);
+    rig.pass(1);
+    assert_eq!(
+        (rig.last(1).status, rig.last(1).code),
+        (AckStatus::Failed, Some(Code::Expired))
+    );
+}
+
+#[test]
+fn a_show_gives_way_to_a_newer_one_and_comes_back() {
+    let mut rig = Rig::online();
+    rig.send(1, "TIMELINE_EXECUTE", &play("t"));
+    rig.complete(1);
+    rig.send(2, "TIMELINE_EXECUTE", &play("u"));
+    rig.complete(2);
+    let preempted = |rig: &Rig| {
+        let list = rig.other.iter();
+        list.filter(|effect| matches!(effect, Effect::Preempt { message_id, by } if *message_id == mid(1) && *by == mid(2))).count()
+    };
+    assert_eq!(preempted(&rig), 1);
+    let mut polite = play("v");
+    polite["on_conflict"] = json!("reject");
+    rig.send(3, "TIMELINE_EXECUTE", &polite);
+    assert_eq!(rig.last(3).code, Some(Code::PriorityConflict));
+    polite["on_conflict"] = json!("queue");
+    rig.send(4, "TIMELINE_EXECUTE", &polite);
+    assert!(!rig.is_asked(4));
+    let effects = rig.core.released(&mid(2), rig.boot_ms);
+    rig.take(effects);
+    assert!(
+        rig.other
+            .iter()
+            .any(|effect| matches!(effect, Effect::Restore(back) if *back == mid(1)))
+    );
+    assert!(!rig.is_asked(4), "the first is back");
+    let effects = rig.core.released(&mid(1), rig.boot_ms);
+    rig.take(effects);
+    assert!(rig.is_asked(4));
+}
+
+#[test]
+fn the_schedule_and_operators_give_way_to_studio_and_a_hold_keeps_the_schedule_off() {
+    let mut rig = Rig::online();
+    let claim = |n: u64, origin| Claim {
+        id: mid(n),
+        origin,
+        targets: vec![program()],
+    };
+    assert!(
+        rig.core
+            .claim(claim(50, Origin::Manual))
+            .unwrap()
+            .is_empty()
+    );
+    let effects = rig.core.claim(claim(51, Origin::Schedule)).unwrap();
+    assert!(matches!(&effects[..], [Effect::Preempt { .. }]));
+    rig.send(1, "TIMELINE_EXECUTE", &play("t"));
+    rig.complete(1);
+    for origin in [Origin::Manual, Origin::Schedule] {
+        let problem = rig.core.claim(claim(52, origin)).unwrap_err();
+        assert_eq!(problem.code, Code::PriorityConflict);
+    }
+    let effects = rig.core.hold(&program(), 0).unwrap();
+    rig.take(effects);
+    let problem = rig.core.claim(claim(53, Origin::Schedule)).unwrap_err();
+    assert_eq!(problem.code, Code::OverrideActive);
+}
+
+#[test]
+fn a_command_that_was_cut_short_ends_as_interrupted_or_is_done_again() {
+    let mut rig = Rig::online();
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    rig.send(2, "OVERLAY_UPDATE", &overlay("o"));
+    assert!(rig.begin(1) && rig.begin(2));
+    rig.power_cut(true);
+    assert!(
+        !rig.is_asked(1) && !rig.is_asked(2),
+        "the time is not known yet"
+    );
+    rig.connect();
+    assert_eq!(rig.last(1).code, Some(Code::Interrupted));
+    assert!(
+        rig.asked
+            .iter()
+            .any(|asked| asked.id == mid(2) && asked.again)
+    );
+    rig.complete(2);
+    assert_eq!(rig.last(2).status, AckStatus::Completed);
+}
+
+#[test]
+fn a_command_is_not_done_again_when_nobody_knows_the_time_or_it_is_over() {
+    let mut rig = Rig::online();
+    rig.send(1, "OVERLAY_UPDATE", &overlay("o"));
+    rig.power_cut(true);
+    rig.pass(RESTART_GRACE_MS - 1);
+    assert_eq!(rig.core.open_commands(), 1);
+    rig.pass(1);
+    assert_eq!(rig.core.open_commands(), 0);
+    rig.connect();
+    assert_eq!(rig.last(1).code, Some(Code::Interrupted));
+    let mut rig = Rig::online();
+    rig.send(1, "OVERLAY_UPDATE", &overlay("o"));
+    rig.power_cut(true);
+    rig.boot_ms = 2 * HOUR;
+    rig.connect();
+    assert_eq!(rig.last(1).code, Some(Code::Expired));
+    assert!(rig.asked.is_empty());
+}
+
+#[test]
+fn what_ends_the_agent_is_on_record_before_it_begins_and_settled_afterwards() {
+    let payload = json!({
+        "version": "0.2.0", "uri": "https://x/y", "sha256": format!("sha256:{}", "0".repeat(64)),
+        "manifest": "e30=", "apply_after": "now",
+    });
+    let mut rig = Rig::online();
+    rig.prompt = false;
+    rig.send(1, "UPDATE_INSTALL", &payload);
+    rig.commit();
+    assert!(!rig.is_asked(1), "its beginning is not durable yet");
+    rig.power_cut(false);
+    rig.connect();
+    rig.prompt = true;
+    rig.commit();
+    assert!(rig.is_asked(1), "it had not begun, so it is done");
+    assert!(rig.begin(1));
+    rig.power_cut(true);
+    let [asked] = &rig.asked[..] else {
+        panic!("{:?}", rig.asked);
+    };
+    assert!(asked.settle, "it had begun, so it is asked how it went");
+    rig.connect();
+    rig.done(1, Outcome::Completed(json!({})));
+    assert_eq!(rig.last(1).status, AckStatus::Completed);
+}
+
+#[test]
+fn answers_wait_for_the_connection_and_for_their_receipt() {
+    let mut rig = Rig::online();
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    rig.core.disconnected();
+    rig.complete(1);
+    assert_eq!(rig.told(1), [ACCEPTED]);
+    rig.connect();
+    assert_eq!(
+        rig.told(1),
+        [ACCEPTED, ACCEPTED, COMPLETED],
+        "both were without a receipt"
+    );
+    let kept = rig.kept_order.clone();
+    rig.receipt(&kept);
+    assert_eq!(rig.core.pending_outbox(), 0);
+    assert!(rig.durable.outbox.is_empty());
+    let before = rig.answers.len();
+    rig.core.disconnected();
+    rig.connect();
+    assert_eq!(rig.answers.len(), before);
+}
+
+#[test]
+fn progress_is_told_twice_a_second_and_its_end_is_kept() {
+    let mut rig = Rig::online();
+    rig.send(1, "OVERLAY_UPDATE", &overlay("o"));
+    assert!(rig.begin(1));
+    let mut sends = 0;
+    for step in 0..20 {
+        rig.boot_ms += 100;
+        let percent = Percent::new(f64::from(step)).unwrap();
+        let effects = rig
+            .core
+            .progress(&mid(1), percent, ProgressState::Running, rig.boot_ms);
+        sends += effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Send(_)))
+            .count();
+        rig.take(effects);
+    }
+    assert_eq!(sends, 4);
+    let pending = rig.core.pending_outbox();
+    let all = Percent::new(100.0).unwrap();
+    let effects = rig
+        .core
+        .progress(&mid(1), all, ProgressState::Ready, rig.boot_ms);
+    rig.take(effects);
+    assert_eq!(rig.core.pending_outbox(), pending + 1);
+}
+
+#[test]
+fn what_is_long_over_is_forgotten() {
+    let mut rig = Rig::online();
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    rig.complete(1);
+    rig.pass(HOUR + protocol::SKEW_MS - 1);
+    assert!(rig.durable.commands.contains_key(&mid(1)));
+    rig.pass(1);
+    assert!(rig.durable.commands.is_empty());
+}
+
+#[test]
+fn the_version_is_agreed_and_studio_can_only_switch_off() {
+    let mut rig = Rig::offline();
+    rig.core.connected(nonce());
+    let mut welcome = rig.studio.welcome_value(support::studio::NONCE, NOW);
+    welcome["payload"]["schema_version"] = json!("2.0");
+    let envelope = support::studio::sign(protocol::Kind::Welcome, &welcome, &[&rig.studio.session]);
+    assert!(rig.core.welcomed(&envelope, 0).is_err());
+    welcome["payload"]["schema_version"] = json!("1.4");
+    welcome["payload"]["feature_flags"] = json!({"timeline.seek": false, "record.program": true});
+    let envelope = support::studio::sign(protocol::Kind::Welcome, &welcome, &[&rig.studio.session]);
+    let (_, effects) = rig.core.welcomed(&envelope, 0).unwrap();
+    rig.take(effects);
+    for (seq, flag) in [(1, "timeline.seek"), (2, "record.program")] {
+        let mut value = rig.studio.health(seq);
+        value["feature_flags"] = json!([flag]);
+        rig.send_value(&value);
+        assert_eq!(rig.last(seq).code, Some(Code::FeatureDisabled), "{flag}");
+    }
+}
