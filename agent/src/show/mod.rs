@@ -36,6 +36,5 @@ pub use parts::{Encoders, Parts};
 pub use status::{
     ActiveOverlay, DestinationAddress, DestinationState, DestinationStatus, EncoderStatus,
     InputStatus, Mode, OnAirRung, OnAirStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,
-    StreamState,
-    StreamStatus,
+    StreamState, StreamStatus,
 };

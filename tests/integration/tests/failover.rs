@@ -306,11 +306,13 @@ fn judged(file: &Path, rounds: usize, waited: usize) {
         .iter()
         .filter(|down| down.stayed > 180)
         .map(|down| {
-            let after = &seen.frames[down.at..down.at + 180];
-            after
-                .iter()
-                .filter(|frame| frame.regions[0].mean < 85.0)
-                .count()
+            let after = &seen.frames[down.at + 1..down.at + 180];
+            let change = |from, to| median(after[from..to].iter().map(|it| it.regions[0].change));
+            report("change under the notice", change(0, 149));
+            report("change after it", change(149, 179));
+            // The backup's picture moves by 2.7 of 255 a frame, and by a fifth of it under the notice.
+            let covered = after.iter().filter(|frame| frame.regions[0].change < 1.2);
+            1 + covered.count()
         })
         .collect();
     report("frames with the notice", format!("{told:?}"));
@@ -319,9 +321,15 @@ fn judged(file: &Path, rounds: usize, waited: usize) {
     assert_eq!(seen.black(), 0);
     assert!(times.is_empty(), "{times:?}");
     assert!(
-        told.iter().all(|frames| frames.abs_diff(150) <= 3),
+        told.iter().all(|frames| frames.abs_diff(150) <= 6),
         "{told:?}"
     );
+}
+
+fn median(values: impl Iterator<Item = f32>) -> f32 {
+    let mut all: Vec<f32> = values.collect();
+    all.sort_by(f32::total_cmp);
+    all[all.len() / 2]
 }
 
 /// A camera that gave way to the backup.

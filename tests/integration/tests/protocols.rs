@@ -23,9 +23,13 @@ const KEY: &str = "k3y-of-the-stream-4711";
 const PASSPHRASE: &str = "passphrase&of#the=stream";
 const LIMIT: Duration = Duration::from_secs(20);
 
+fn fields(object: Value) -> serde_json::Map<String, Value> {
+    serde_json::from_value(object).unwrap()
+}
+
 fn settings(more: Value) -> ServerOptions {
     ServerOptions {
-        more: more.as_object().cloned().unwrap_or_default(),
+        more: fields(more),
         ..ServerOptions::default()
     }
 }
@@ -44,9 +48,7 @@ fn on_air(environment: Vec<(String, String)>) -> (Agent, Camera) {
 
 fn add(agent: &Agent, id: &str, url: &str, key: &str, more: Value) {
     let mut body = json!({ "id": id, "name": id, "platform": "custom_rtmp", "rtmp_url": url, "stream_key": key });
-    body.as_object_mut()
-        .unwrap()
-        .extend(more.as_object().cloned().unwrap_or_default());
+    body.as_object_mut().unwrap().extend(fields(more));
     let _ = agent.api().post("/api/destinations", body).ok();
 }
 

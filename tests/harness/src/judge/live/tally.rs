@@ -244,7 +244,10 @@ impl Tally {
         if seen.code.is_some() && wrong.is_none() {
             self.fresh_at = seen.at_ns;
         }
-        let Some(code) = seen.code else { return };
+        // A frame that is shown again says nothing of where the camera is by now.
+        let Some(code) = seen.code.filter(|_| wrong.is_none()) else {
+            return;
+        };
         if before.is_none_or(|before| before.camera != code.camera) {
             self.cuts.push_back(seen.pts_ns);
             if self.cuts.len() > 64 {
