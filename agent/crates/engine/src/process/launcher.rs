@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 const PIPE_BYTES: usize = 1 << 20;
 
 /// Variables that a child inherits; everything else, secrets in particular, stays here.
-const INHERITED: [&str; 9] = [
+const INHERITED: [&str; 11] = [
     "PATH",
     "HOME",
     "TMPDIR",
@@ -23,6 +23,8 @@ const INHERITED: [&str; 9] = [
     "LIBVA_DRIVERS_PATH",
     "CUDA_VISIBLE_DEVICES",
     "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
 ];
 
 /// What a child reads.
