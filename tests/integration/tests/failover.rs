@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// Most program frames from the last good one to the backup.
 const LIMIT: usize = 9;
 /// Most seconds from a camera's return to its first picture in the agent.
-const RETURN_S: f64 = 3.0;
+const RETURN_S: f64 = 5.0;
 /// Least frames from a step down to the return.
 const GUARD: usize = 300;
 /// Frames after which a player has joined.
