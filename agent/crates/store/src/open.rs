@@ -4,7 +4,7 @@
 //! one begins with the newest snapshot. Only what no new database would cure (no permission, no space,
 //! another agent, a newer schema) is an error.
 
-use crate::error::OpenError;
+use crate::error::{OpenError, WriteError};
 use crate::secret::Vault;
 use crate::store::{Inner, Store, mark_path};
 use crate::sync::Syncer;
@@ -25,6 +25,8 @@ const FLUSH_EVERY_MS: u64 = 200;
 /// A database that was closed in this process lets go of its lock a moment later.
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// How many databases that were set aside are kept.
+const SET_ASIDE: usize = 3;
 /// No fault of the database.
 const TOO_MANY_FILES: [i32; 2] = [Errno::MFILE.raw_os_error(), Errno::NFILE.raw_os_error()];
 
@@ -57,6 +59,8 @@ enum Fault {
     Fatal(OpenError),
     /// It is damaged.
     Damaged(String),
+    /// It may be whole, yet it cannot be got at: it is somebody else's, or something else is in its place.
+    Closed(OpenError),
 }
 
 impl Store {
@@ -76,28 +80,12 @@ impl Store {
         let (db, recovered) = match try_open(&path, at_least) {
             Ok(db) => (db, None),
             Err(Fault::Fatal(error)) => return Err(error),
-            Err(Fault::Damaged(reason)) => {
-                let set_aside = set_aside(&path, now)?;
-                tracing::error!(
-                    reason,
-                    ?set_aside,
-                    "The database was damaged and is set aside."
-                );
-                let db = match try_open(&path, 0) {
-                    Ok(db) => db,
-                    Err(Fault::Fatal(error)) => return Err(error),
-                    Err(Fault::Damaged(reason)) => return Err(OpenError::Database(reason)),
-                };
-                let snapshot = restore(&db, &dir.join("snapshots"))?;
-                (
-                    db,
-                    Some(Recovered {
-                        set_aside,
-                        reason,
-                        snapshot,
-                    }),
-                )
+            Err(Fault::Damaged(reason)) => begin_anew(dir, &path, now, reason)?,
+            // With a snapshot the show can go on; without one, what is closed may be all there is.
+            Err(Fault::Closed(error)) if snapshot::newest(&dir.join("snapshots")).is_none() => {
+                return Err(error);
             }
+            Err(Fault::Closed(error)) => begin_anew(dir, &path, now, error.to_string())?,
         };
         let schema_was = upgrade::run(&db)?;
         sweep(&db).map_err(database)?;
@@ -112,9 +100,12 @@ impl Store {
             turn: RwLock::new(()),
             _lock: lock,
         };
-        inner
-            .mark()
-            .map_err(|error| OpenError::Database(error.to_string()))?;
+        match inner.mark() {
+            Ok(()) => {}
+            // What is stored can be read, which is what a show needs.
+            Err(WriteError::Full) => tracing::error!("The disk is full: nothing can be stored."),
+            Err(error) => return Err(OpenError::Database(error.to_string())),
+        }
         files::sync_dir(&path).map_err(io_at(&path))?;
         let store = Self {
             inner: Arc::new(inner),
@@ -177,7 +168,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 /// Opens the database and reads it to its end, since sled finds some damage only then, by an error or
 /// by a panic, and some never. `at_least` is how many batches it is known to have.
 fn try_open(path: &Path, at_least: u64) -> Result<sled::Db, Fault> {
-    files::private_dir(path).map_err(|source| Fault::Fatal(io_at(path)(source)))?;
+    files::private_dir(path).map_err(|source| closed(path, source))?;
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let db = open_locked(path)?;
         let whole = writes::verify(&db)?;
@@ -233,10 +224,10 @@ fn fault(path: &Path, error: sled::Error) -> Fault {
         });
     }
     match error.kind() {
-        ErrorKind::PermissionDenied
-        | ErrorKind::NotFound
-        | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory
+        ErrorKind::PermissionDenied | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            closed(path, error)
+        }
+        ErrorKind::NotFound
         | ErrorKind::OutOfMemory
         | ErrorKind::ReadOnlyFilesystem
         | ErrorKind::QuotaExceeded
@@ -248,6 +239,79 @@ fn fault(path: &Path, error: sled::Error) -> Fault {
             Fault::Fatal(io_at(path)(error))
         }
         _ => Fault::Damaged(error.to_string()),
+    }
+}
+
+/// The fault of a folder that cannot be got at.
+fn closed(path: &Path, source: io::Error) -> Fault {
+    let in_the_way = matches!(
+        source.kind(),
+        ErrorKind::PermissionDenied
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::AlreadyExists
+    );
+    let error = io_at(path)(source);
+    if in_the_way {
+        Fault::Closed(error)
+    } else {
+        Fault::Fatal(error)
+    }
+}
+
+/// Sets the database aside and fills a new one from the newest whole snapshot.
+fn begin_anew(
+    dir: &Path,
+    path: &Path,
+    now: SystemTime,
+    reason: String,
+) -> Result<(sled::Db, Option<Recovered>), OpenError> {
+    let set_aside = set_aside(path, now)?;
+    tracing::error!(
+        reason,
+        ?set_aside,
+        "The database cannot be used and is set aside."
+    );
+    if let Some(newest) = &set_aside {
+        prune(dir, newest);
+    }
+    let db = match try_open(path, 0) {
+        Ok(db) => db,
+        Err(Fault::Fatal(error) | Fault::Closed(error)) => return Err(error),
+        Err(Fault::Damaged(reason)) => return Err(OpenError::Database(reason)),
+    };
+    let snapshot = restore(&db, &dir.join("snapshots"))?;
+    let recovered = Recovered {
+        set_aside,
+        reason,
+        snapshot,
+    };
+    Ok((db, Some(recovered)))
+}
+
+/// Removes what was set aside before the last [`SET_ASIDE`] times; `newest` stays whatever its name is.
+fn prune(dir: &Path, newest: &Path) {
+    let number = |path: &Path| -> Option<(u64, u64)> {
+        let name = path.file_name()?.to_str()?.strip_prefix("db-corrupt-")?;
+        let (seconds, place) = name.split_once('-').unwrap_or((name, "1"));
+        Some((seconds.parse().ok()?, place.parse().ok()?))
+    };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut others: Vec<((u64, u64), PathBuf)> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path != newest)
+        .filter_map(|path| Some((number(&path)?, path)))
+        .collect();
+    others.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+    for (_, old) in others.into_iter().skip(SET_ASIDE - 1) {
+        let removed = if old.is_dir() {
+            std::fs::remove_dir_all(&old)
+        } else {
+            std::fs::remove_file(&old)
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, path = %old.display(), "An old database stays.");
+        }
     }
 }
 

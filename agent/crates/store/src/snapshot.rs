@@ -41,20 +41,28 @@ fn digest(taken_at: u64, rows: &[(String, String)]) -> String {
     HEXLOWER.encode(context.finish().as_ref())
 }
 
-/// Writes a snapshot and removes the oldest beyond [`KEPT`].
-pub(crate) fn write(
-    db: &sled::Tree,
-    folder: &Path,
-    now: SystemTime,
-) -> Result<PathBuf, WriteError> {
-    let taken_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+/// Every row, coded as text.
+pub(crate) fn rows(db: &sled::Tree) -> Result<Vec<(String, String)>, WriteError> {
     let mut rows = Vec::new();
     for row in db {
         let (key, value) = row.map_err(WriteError::database)?;
         rows.push((BASE64.encode(&key), BASE64.encode(&value)));
     }
+    Ok(rows)
+}
+
+/// Writes a snapshot and removes the oldest beyond [`KEPT`]. It is the newest by its name whatever
+/// the time of day was set to in between.
+pub(crate) fn write(
+    rows: Vec<(String, String)>,
+    folder: &Path,
+    now: SystemTime,
+) -> Result<PathBuf, WriteError> {
+    let taken_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let newest = newest_first(folder).first().and_then(|path| number(path));
+    let name = newest.map_or(taken_at, |newest| taken_at.max(newest.saturating_add(1)));
     let sha256 = digest(taken_at, &rows);
-    let path = folder.join(format!("{taken_at:012}.json"));
+    let path = folder.join(format!("{name:012}.json"));
     let document = Document {
         taken_at,
         rows,
@@ -72,6 +80,10 @@ pub(crate) fn write(
         }
     }
     Ok(path)
+}
+
+fn number(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.parse().ok()
 }
 
 /// The newest snapshot that is whole.
@@ -110,7 +122,6 @@ fn newest_first(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .collect();
-    paths.sort();
-    paths.reverse();
+    paths.sort_by_cached_key(|path| std::cmp::Reverse((number(path), path.clone())));
     paths
 }

@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+/// Nothing is written while the disk has less room than this: more than the largest document, its parts
+/// and a segment of sled's log need.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
 /// An open data folder. Clones share it; it closes with the last of them.
 #[derive(Clone)]
 pub struct Store {
@@ -160,6 +164,7 @@ impl Store {
     /// # Errors
     /// [`WriteError`].
     pub fn next_id(&self, tree: Tree) -> Result<u64, WriteError> {
+        self.room()?;
         let _turn = self
             .inner
             .turn
@@ -199,6 +204,7 @@ impl Store {
     /// # Errors
     /// [`WriteError`]; nothing is written then.
     pub fn apply(&self, batch: Batch) -> Result<(), WriteError> {
+        self.room()?;
         let db = &self.inner.db;
         let mut writes = Writes::default();
         let _turn = self
@@ -232,6 +238,23 @@ impl Store {
         writes.commit(db).map_err(WriteError::database)
     }
 
+    /// Refuses while the disk is nearly full. sled does not recover from a write that found no room,
+    /// so none is begun that might.
+    fn room(&self) -> Result<(), WriteError> {
+        match files::free_bytes(&self.inner.dir) {
+            Some(free) if free < RESERVE => Err(WriteError::Full),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many batches were written so far: one that differs from an earlier one means a change.
+    ///
+    /// # Errors
+    /// [`ReadError::Database`].
+    pub fn batches(&self) -> Result<u64, ReadError> {
+        writes::batches(&self.inner.db).map_err(ReadError::Database)
+    }
+
     /// Removes the parts of the document that stands under an id now.
     fn drop_parts(&self, writes: &mut Writes, tree: Tree, id: &str) -> Result<(), WriteError> {
         let key = tree::row(tree, id);
@@ -263,13 +286,18 @@ impl Store {
     /// # Errors
     /// [`WriteError`].
     pub fn snapshot(&self, now: SystemTime) -> Result<PathBuf, WriteError> {
-        let _turn = self
-            .inner
-            .turn
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        self.room()?;
+        let rows = {
+            // Writers wait while the rows are read, not while the file is written.
+            let _turn = self
+                .inner
+                .turn
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            snapshot::rows(&self.inner.db)?
+        };
         let folder = self.inner.dir.join("snapshots");
-        let path = snapshot::write(&self.inner.db, &folder, now)?;
+        let path = snapshot::write(rows, &folder, now)?;
         self.inner.mark()?;
         Ok(path)
     }

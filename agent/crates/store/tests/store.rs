@@ -488,6 +488,62 @@ fn a_folder_that_cannot_be_used_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
+fn with_a_snapshot_a_database_that_cannot_be_got_at_is_set_aside() {
+    for how in ["a file for the folder", "a folder for the log"] {
+        let (_dir, data) = folder();
+        filled(&data);
+        open(&data).0.snapshot(at(7)).unwrap();
+        let log = data.join("db/db");
+        if how.starts_with("a file") {
+            fs::remove_dir_all(data.join("db")).unwrap();
+            fs::write(data.join("db"), b"a file").unwrap();
+        } else {
+            fs::remove_file(&log).unwrap();
+            fs::create_dir(&log).unwrap();
+        }
+        let (store, opened) = open(&data);
+        let recovered = opened.recovered.unwrap_or_else(|| panic!("{how}"));
+        assert_eq!(recovered.snapshot, Some(at(7)), "{how}");
+        assert!(recovered.set_aside.unwrap().exists(), "{how}");
+        assert_eq!(store.list::<String>(Tree::Timelines).unwrap().len(), 40);
+    }
+}
+
+#[test]
+fn three_databases_that_were_set_aside_are_kept_the_last_among_them() {
+    let (_dir, data) = folder();
+    // The last of them while the clock stands a year back.
+    for second in [100, 101, 102, 103, 104, 50] {
+        drop(Store::open(&data, at(second)).unwrap());
+        damage(&data, "garbage");
+        let (_, opened) = Store::open(&data, at(second)).unwrap();
+        assert!(opened.recovered.unwrap().set_aside.unwrap().is_dir());
+    }
+    let aside = fs::read_dir(&data)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut aside: Vec<String> = aside.filter(|name| name.contains("corrupt")).collect();
+    aside.sort();
+    assert_eq!(aside, ["db-corrupt-103", "db-corrupt-104", "db-corrupt-50"]);
+}
+
+#[test]
+fn a_snapshot_taken_after_the_clock_went_back_is_the_one_that_is_used() {
+    let (_dir, data) = folder();
+    let (store, _) = open(&data);
+    for (second, text) in [(500, "a"), (501, "b"), (502, "c"), (20, "last")] {
+        store.put(Tree::Cameras, "1", &text).unwrap();
+        store.snapshot(at(second)).unwrap();
+    }
+    drop(store);
+    damage(&data, "garbage");
+    let (store, opened) = open(&data);
+    assert_eq!(opened.recovered.unwrap().snapshot, Some(at(20)));
+    let read = store.get::<String>(Tree::Cameras, "1").unwrap();
+    assert_eq!(read.as_deref(), Some("last"));
+}
+
+#[test]
 fn writers_at_the_same_time_share_syncs_and_lose_nothing() {
     let (_dir, data) = folder();
     let (store, _) = open(&data);

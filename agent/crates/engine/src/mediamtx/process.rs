@@ -135,7 +135,11 @@ fn write_config(managed: &Managed) -> Result<PathBuf, ServerError> {
         source,
     };
     private_directory(&managed.directory).map_err(failed)?;
-    let document = config::document(&managed.ports, &managed.gate);
+    let document = config::document(&managed.ports, &managed.gate).to_string();
+    // On a full disk the one that is there does.
+    if std::fs::read(&path).is_ok_and(|known| known == document.as_bytes()) {
+        return Ok(path);
+    }
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -144,7 +148,7 @@ fn write_config(managed: &Managed) -> Result<PathBuf, ServerError> {
         .open(&path)
         .map_err(failed)?;
     file.set_permissions(PermissionsExt::from_mode(0o600))
-        .and_then(|()| file.write_all(document.to_string().as_bytes()))
+        .and_then(|()| file.write_all(document.as_bytes()))
         .map_err(failed)?;
     Ok(path)
 }
