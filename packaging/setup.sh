@@ -130,6 +130,17 @@ debian_libraries_of_nginx() {
     quietly "$build/nginx/usr/sbin/nginx" -v
 }
 
+# libfaketime is unpacked, not installed: tests step the clock of one process with it.
+faketime() {
+    [ -n "$(find "$build/faketime" -name libfaketimeMT.so.1 2>/dev/null)" ] && return
+    apt_update
+    say "unpacking libfaketime"
+    rm -rf "$build/faketime" "$build/debs" && mkdir -p "$build/faketime" "$build/debs"
+    (cd "$build/debs" && quietly apt-get download libfaketime)
+    quietly dpkg -x "$build/debs/"libfaketime_*.deb "$build/faketime"
+    rm -rf "$build/debs"
+}
+
 node_version_ok() {
     major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p')
     [ -n "$major" ] && [ "$major" -ge 20 ]
@@ -186,6 +197,7 @@ page
 if [ "$what" = test ]; then
     debian chromium chromium openssl openssl
     nginx_rtmp
+    faketime
     npm_packages "$root/tests/browser"
 fi
 say "ready after $(($(date +%s) - began)) s"

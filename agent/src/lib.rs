@@ -6,8 +6,10 @@
 pub mod assets;
 pub mod config;
 pub mod egress;
+pub mod inventory;
 pub mod local_api;
 pub mod modules;
+pub mod notice;
 pub mod outage;
 pub mod show;
 pub mod telemetry;

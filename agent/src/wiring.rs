@@ -1,6 +1,8 @@
 //! Builds every part, joins the mailboxes, hands the units to the supervisor. No decisions.
 
 mod doctor;
+mod snapshots;
+mod watchdog;
 
 pub use doctor::{Report, doctor};
 
@@ -8,7 +10,8 @@ use crate::assets::Assets;
 use crate::config::{Config, MediamtxConfig, MediamtxMode};
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
 use crate::modules::{Parts as ModuleParts, Records, Router};
-use crate::show::{Encoders, Fillers, Owner, Parts as ShowParts, Show};
+use crate::notice::{NoticeKind, Notices};
+use crate::show::{Encoders, Fillers, Moment, Owner, Parts as ShowParts, Recalled, Show, recall};
 use crate::telemetry::{Metrics, System};
 use anyhow::{Context, Result};
 use engine::mediamtx::gate::{self, Policy, Publisher};
@@ -19,7 +22,7 @@ use engine::process::Launcher;
 use engine::tools::{self, ToolName};
 use model::{FrameRate, Pattern, Size};
 use overlay::Studio;
-use runtime::{Clock, Policy as UnitPolicy, Shutdown, Supervisor, SystemClock};
+use runtime::{CancellationToken, Clock, Policy as UnitPolicy, Shutdown, Supervisor, SystemClock};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,7 +45,10 @@ pub async fn run(config: Config) -> Result<()> {
             )
         })?;
     let address = listener.local_addr().context("the API has no address")?;
-    let store = open_store(&config.data_dir, &clock)?;
+    let notices = Notices::new(Arc::new(clock));
+    let store = open_store(&config.data_dir, &clock, &notices)?;
+    let recalled = recall(&store, Moment::now(&clock), &notices);
+    let records = Records::new(store.clone(), Arc::new(clock));
     let studio = Arc::new(Studio::new().context("the bundled font cannot be read")?);
     let draw = |pattern: Pattern| studio.pattern_png(pattern, Size::HD);
     let assets = Assets::open(&config.assets_dir, draw).with_context(|| {
@@ -72,7 +78,8 @@ pub async fn run(config: Config) -> Result<()> {
         media: media.clone(),
         studio,
         assets: assets.clone(),
-        store: store.clone(),
+        shelf: records.shelf(),
+        notices: notices.clone(),
         clock,
         encoders: Encoders::default(),
         fillers: Fillers::new(&config.data_dir.join("fillers")),
@@ -80,8 +87,8 @@ pub async fn run(config: Config) -> Result<()> {
     try_encoder(&parts, &config);
     let metrics = Arc::new(Metrics::new(show.clone(), system.clone()));
     let router = Router::new(ModuleParts {
-        records: Records::new(store, Arc::new(clock)),
-        show,
+        records: records.clone(),
+        show: show.clone(),
         media: Box::new(media.clone()),
         clock: Arc::new(clock),
         metrics: Arc::clone(&metrics),
@@ -100,11 +107,31 @@ pub async fn run(config: Config) -> Result<()> {
     supervisor.start("program paths", UnitPolicy::default(), move |_| {
         program_paths(want.clone())
     });
-    run_show(&supervisor, parts, inbox);
+    keep_what_runs(&supervisor, &store, &records, &show, &notices);
+    let fault = run_show(&supervisor, parts, inbox, recalled);
+    let manager = watchdog::Manager::of(|name| std::env::var(name).ok()).map(Arc::new);
+    if let Some(manager) = &manager {
+        manager.tell("READY=1\nSTATUS=Serving.");
+        let manager = Arc::clone(manager);
+        supervisor.start("watchdog", UnitPolicy::default(), move |stop| {
+            watchdog::watch(Arc::clone(&manager), show.clone(), store.clone(), stop)
+        });
+    }
     tracing::info!(page = %format!("http://{address}/"), "Ready for the operator.");
 
-    shutdown.token().cancelled().await;
+    let stop = shutdown.token();
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = fault.cancelled() => shutdown.request(),
+    }
+    if let Some(manager) = &manager {
+        manager.tell("STOPPING=1");
+    }
     supervisor.ended().await;
+    if fault.is_cancelled() {
+        // Whoever starts the agent again gets the show back.
+        anyhow::bail!("the show's task ended by a fault");
+    }
     tracing::info!("Stopped.");
     Ok(())
 }
@@ -118,16 +145,53 @@ fn credentials(config: &MediamtxConfig) -> Result<Credentials> {
     Credentials::fresh().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))
 }
 
-fn open_store(folder: &Path, clock: &SystemClock) -> Result<Store> {
+fn open_store(folder: &Path, clock: &SystemClock, notices: &Notices) -> Result<Store> {
     let (store, opened) = Store::open(folder, clock.wall())
         .with_context(|| format!("the data folder {} cannot be used", folder.display()))?;
     if let Some(recovered) = opened.recovered {
-        tracing::error!(
-            ?recovered,
-            "The database was damaged and has been set aside."
+        let from = recovered.snapshot.map_or_else(
+            || "There was no copy of it: the agent began empty.".to_owned(),
+            |taken| {
+                let taken = crate::time::rfc3339(taken);
+                format!("The agent goes on with the copy of {taken}.")
+            },
         );
+        let aside = recovered.set_aside.map_or_else(String::new, |path| {
+            format!(" and was set aside as {}", path.display())
+        });
+        let message = format!(
+            "The database could not be used ({}){aside}. {from}",
+            recovered.reason
+        );
+        notices.raise(NoticeKind::StoreRecovered, message);
+    }
+    if !opened.unreadable_secrets.is_empty() {
+        let names = opened.unreadable_secrets.join(", ");
+        let message = format!("The passwords or keys of these do not open: {names}.");
+        notices.raise(NoticeKind::SecretsUnreadable, message);
     }
     Ok(store)
+}
+
+/// Keeps what is wanted to run, and copies of everything that is kept.
+fn keep_what_runs(
+    supervisor: &Supervisor,
+    store: &Store,
+    records: &Records,
+    show: &Show,
+    notices: &Notices,
+) {
+    let changes = records.changes();
+    let (memory, own, told) = (show.memory().clone(), store.clone(), notices.clone());
+    supervisor.start("memory", UnitPolicy::default(), move |stop| {
+        let changes = changes.clone();
+        let kept = move || changes.send_modify(|count| *count += 1);
+        memory.clone().keep(own.clone(), told.clone(), kept, stop)
+    });
+    let (store, changes) = (store.clone(), records.changes());
+    supervisor.start("snapshots", UnitPolicy::default(), move |stop| {
+        snapshots::keep(store.clone(), changes.clone(), SystemClock, stop)
+    });
 }
 
 /// Where a tool is, or what to tell the operator. Missing tools do not keep the page from opening.
@@ -269,8 +333,16 @@ fn serve_api(supervisor: &Supervisor, listener: tokio::net::TcpListener, app: Ap
     });
 }
 
-fn run_show(supervisor: &Supervisor, parts: ShowParts, inbox: crate::show::Inbox) {
-    let mut owner = once(Owner::new(parts, inbox));
+/// Starts the show's task. The token that is given back is cancelled when it has ended by a fault.
+fn run_show(
+    supervisor: &Supervisor,
+    parts: ShowParts,
+    inbox: crate::show::Inbox,
+    recalled: Option<Recalled>,
+) -> CancellationToken {
+    let fault = CancellationToken::new();
+    let told = fault.clone();
+    let mut owner = once(Owner::new(parts, inbox, recalled));
     supervisor.start(
         "show",
         UnitPolicy {
@@ -278,14 +350,16 @@ fn run_show(supervisor: &Supervisor, parts: ShowParts, inbox: crate::show::Inbox
             ..UnitPolicy::default()
         },
         move |stop| {
-            let owner = owner();
+            let (owner, fault) = (owner(), fault.clone());
             async move {
                 if let Some(owner) = owner {
                     owner.run(stop).await;
                     return Ok(());
                 }
-                Err("the show's task ended by a fault; restart the agent")
+                fault.cancel();
+                Err("the show's task ended by a fault; the agent ends")
             }
         },
     );
+    told
 }

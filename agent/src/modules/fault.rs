@@ -57,7 +57,7 @@ pub(super) enum Fault {
     Seek { asked: f64, duration: f64 },
     #[error("the store could not be read")]
     Read(#[from] store::ReadError),
-    #[error("the store could not be written")]
+    #[error("the change could not be kept: {0}")]
     Write(#[from] store::WriteError),
     #[error("a secret in the store could not be opened")]
     Secret(#[from] store::SecretError),

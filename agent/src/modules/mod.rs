@@ -19,7 +19,7 @@ mod timelines;
 pub mod view;
 
 pub use media::Media;
-pub use records::Records;
+pub use records::{Changes, Records};
 
 use crate::assets::Assets;
 use crate::show::Show;
@@ -29,6 +29,10 @@ use model::ProfileName;
 use protocol::Problem;
 use runtime::Clock;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an answer waits for a slow disk to keep what is wanted to run.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// What the modules work with.
 pub struct Parts {
@@ -77,7 +81,12 @@ impl Router {
         let name = command.name();
         let looks = command.only_looks();
         let began = self.parts.clock.monotonic();
+        let lasting = !looks && changes_what_runs(&command);
         let result = self.carry_out(command).await;
+        if lasting {
+            // What is answered as done is still so after a power cut.
+            self.parts.show.memory().settled(SETTLED).await;
+        }
         let took = self.parts.clock.monotonic().saturating_sub(began);
         let word = result
             .as_ref()
@@ -109,5 +118,21 @@ impl Router {
             Command::Emergency(command) => catalogue::emergency(parts, command).await,
             Command::Catalogue(command) => catalogue::carry_out(parts, command).await,
         }
+    }
+}
+
+/// Whether a command starts, stops or moves something that is resumed after the agent's end. Edits of
+/// graphics and takes are remembered too, but come too often to wait for a disk.
+const fn changes_what_runs(command: &Command) -> bool {
+    match command {
+        Command::Preview(_)
+        | Command::Execution(_)
+        | Command::Stream(_)
+        | Command::Emergency(_) => true,
+        Command::Camera(_)
+        | Command::Destination(_)
+        | Command::Timeline(_)
+        | Command::Overlay(_)
+        | Command::Catalogue(_) => false,
     }
 }

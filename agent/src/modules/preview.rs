@@ -255,5 +255,6 @@ fn status(parts: &Parts) -> Reply {
         encoder: status.encoder.clone(),
         on_air: status.on_air.clone(),
         inputs: status.inputs.clone(),
+        notices: status.notices.clone(),
     }))
 }

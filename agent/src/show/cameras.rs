@@ -5,10 +5,10 @@
 
 use super::parts::Parts;
 use engine::mediamtx::{MediaMtx, PathName, PathSpec, Track, camera_url};
-use model::{Camera, CameraId, Secret};
+use model::{CameraId, Secret};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-use store::Tree;
 
 /// How long an input waits to learn a camera's codecs.
 pub(super) const CODECS: Duration = Duration::from_secs(1);
@@ -68,10 +68,10 @@ impl Cameras {
     /// Brings the paths in line with what is stored.
     pub(super) async fn refresh(&mut self) {
         let mut wanted = BTreeMap::new();
-        for camera in self.stored() {
-            let password = self.parts.password(&camera.id);
-            let password = Some(&password).filter(|password| !password.is_empty());
-            wanted.insert(camera.id.clone(), camera_url(&camera, password));
+        let shelf = Arc::clone(&self.parts.shelf.borrow());
+        for (camera, password) in shelf.cameras().filter(|(camera, _)| camera.is_active) {
+            let password = Some(password).filter(|password| !password.is_empty());
+            wanted.insert(camera.id.clone(), camera_url(camera, password));
         }
         let gone = self
             .pulled
@@ -93,21 +93,5 @@ impl Cameras {
             }
             self.pulled.insert(id, address);
         }
-    }
-
-    fn stored(&self) -> Vec<Camera> {
-        let cameras = self
-            .parts
-            .store
-            .list::<Camera>(Tree::Cameras)
-            .unwrap_or_else(|error| {
-                tracing::error!(%error, "The cameras cannot be read.");
-                Vec::new()
-            });
-        cameras
-            .into_iter()
-            .map(|(_, camera)| camera)
-            .filter(|camera| camera.is_active)
-            .collect()
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Order {
     Resume,
     /// Goes to a frame of the pass.
     Seek(u64),
+    /// Plays on from a place as if it had come there by itself.
+    Place(Position),
     /// Hides or shows a graphic, by its index in the rundown.
     Show(usize, bool),
     /// Puts a source on program until the next video cue is due.
@@ -112,6 +114,7 @@ impl ShowDirector {
                     self.taken = None;
                 }
             }
+            Order::Place(position) => self.transport.start(&self.rundown, n, position),
             Order::Show(index, visible) => {
                 if let Some(hidden) = self.hidden.get_mut(index) {
                     *hidden = !visible;
@@ -417,6 +420,25 @@ mod tests {
         }
         assert_eq!(shown(&director.plan(60, &ALL_FRESH)).0, camera(&rundown, 1));
         assert!(!board.read().forced);
+    }
+
+    #[test]
+    fn a_show_that_is_placed_begins_there_and_stays_there_while_it_is_held() {
+        let (mut director, orders, board, rundown) = director();
+        let place = Position {
+            frame: 100,
+            loops: 7,
+            ended: false,
+        };
+        orders.push(Order::Place(place)).unwrap();
+        orders.push(Order::Pause).unwrap();
+        assert_eq!(shown(&director.plan(0, &ALL_FRESH)).0, camera(&rundown, 1));
+        director.plan(40, &ALL_FRESH);
+        assert_eq!((board.read().at, board.read().jumps), (place, 0));
+        orders.push(Order::Resume).unwrap();
+        director.plan(41, &ALL_FRESH);
+        director.plan(42, &ALL_FRESH);
+        assert_eq!(board.read().at.frame, 101);
     }
 
     #[test]

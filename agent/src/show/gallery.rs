@@ -71,6 +71,35 @@ impl Gallery {
         self.hidden.contains(&index)
     }
 
+    /// What an operator changed: the cue's index, the graphic where it was edited, whether it is hidden.
+    pub(super) fn edits(&self) -> Vec<(usize, Option<Graphic>, bool)> {
+        let touched: BTreeSet<usize> = self
+            .edited
+            .keys()
+            .chain(self.hidden.iter())
+            .copied()
+            .collect();
+        let edit = |index| {
+            (
+                index,
+                self.edited.get(&index).cloned(),
+                self.is_hidden(index),
+            )
+        };
+        touched.into_iter().map(edit).collect()
+    }
+
+    /// Takes up what an operator had changed; it is drawn at the next look.
+    pub(super) fn restore(&mut self, index: usize, graphic: Option<Graphic>, hidden: bool) {
+        if let Some(graphic) = graphic {
+            self.edited.insert(index, graphic);
+            self.hung.remove(&index);
+        }
+        if hidden {
+            self.hidden.insert(index);
+        }
+    }
+
     /// Draws what is due within `within` frames and drops what has not been needed for long.
     pub(super) async fn keep(&mut self, program: &Program, now: &Standing, within: u64) {
         let rundown = Arc::clone(&self.rundown);

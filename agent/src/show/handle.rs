@@ -2,7 +2,7 @@
 //!
 //! Owns the questions as values ([`Request`]) and waits for their answers. Never decides anything.
 
-use super::{ShowError, ShowStatus};
+use super::{Memory, ShowError, ShowStatus};
 use model::{
     AssetPath, CameraId, Colour, CueId, DestinationId, Graphic, Position, ProfileName, StreamId,
     TimelineId,
@@ -166,6 +166,8 @@ pub struct Inbox {
     pub requests: mpsc::Receiver<Request>,
     /// Where the state is shown; send at every change and a few times a second while running.
     pub status: watch::Sender<Arc<ShowStatus>>,
+    /// Where it is noted what is wanted to run.
+    pub memory: Memory,
 }
 
 /// A handle of the running show. Cheap to clone; asking waits for the show's answer.
@@ -173,6 +175,7 @@ pub struct Inbox {
 pub struct Show {
     requests: mpsc::Sender<Request>,
     status: watch::Receiver<Arc<ShowStatus>>,
+    memory: Memory,
 }
 
 impl Show {
@@ -181,11 +184,24 @@ impl Show {
     pub fn channel() -> (Self, Inbox) {
         let (ask, requests) = mpsc::channel(MAILBOX);
         let (status, seen) = watch::channel(Arc::new(ShowStatus::default()));
+        let memory = Memory::default();
         let show = Self {
             requests: ask,
             status: seen,
+            memory: memory.clone(),
         };
-        (show, Inbox { requests, status })
+        let inbox = Inbox {
+            requests,
+            status,
+            memory,
+        };
+        (show, inbox)
+    }
+
+    /// What is remembered of what is wanted to run.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The show at this moment.

@@ -14,11 +14,14 @@ mod gallery;
 mod handle;
 mod inputs;
 mod knock;
+mod memory;
 mod notices;
 mod opening;
 mod owner;
 mod parts;
 mod report;
+mod resume;
+mod resuming;
 mod revival;
 mod roster;
 mod sending;
@@ -31,8 +34,10 @@ mod straight;
 pub use error::ShowError;
 pub use fillers::Fillers;
 pub use handle::{Answer, Inbox, OverlayEdit, Request, Show, StreamPlan, Take, TakeTransition};
+pub use memory::{Memory, Recalled, recall};
 pub use owner::Owner;
 pub use parts::{Encoders, Parts};
+pub use resume::Moment;
 pub use status::{
     ActiveOverlay, DestinationAddress, DestinationState, DestinationStatus, EncoderStatus,
     InputStatus, Mode, OnAirRung, OnAirStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,

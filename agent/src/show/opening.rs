@@ -12,7 +12,7 @@ use model::{AudioPolicy, InputId, Pattern, Size, Source, Still};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use timeline::Rundown;
+use timeline::{Position, Rundown};
 
 /// How long the start waits for the first picture.
 pub(super) const FIRST_PICTURE: Duration = Duration::from_secs(3);
@@ -141,15 +141,16 @@ pub(super) fn kept<T>(opened: Result<T, ShowError>, source: &Source) -> Option<T
         .ok()
 }
 
-/// What is to be on program at the first frame.
-pub(super) fn first_source(rundown: &Rundown) -> Option<usize> {
-    let first = rundown.video().first().filter(|cue| cue.start == 0);
+/// What is to be on program at a place.
+pub(super) fn first_source(rundown: &Rundown, at: Position) -> Option<usize> {
+    let mut cues = rundown.video().iter();
+    let first = cues.find(|cue| (cue.start..cue.end).contains(&at.frame));
     first.map(|cue| cue.source)
 }
 
-/// Waits until the first cue's source delivers, at most [`FIRST_PICTURE`].
-pub(super) async fn first_picture(rundown: &Rundown, open: &BTreeMap<InputId, Open>) {
-    let first = first_source(rundown);
+/// Waits until the source of the cue that is due at a place delivers, at most [`FIRST_PICTURE`].
+pub(super) async fn first_picture(rundown: &Rundown, open: &BTreeMap<InputId, Open>, at: Position) {
+    let first = first_source(rundown, at);
     let input = open.values().find(|open| Some(open.need.source) == first);
     let Some(input) = input.and_then(|open| open.input.as_ref()) else {
         return;

@@ -6,7 +6,9 @@
 use super::cameras::Cameras;
 use super::director::Order;
 use super::handle::Answer;
+use super::memory::Recalled;
 use super::parts::Parts;
+use super::resuming::Recollection;
 use super::sending::Sending;
 use super::session::Session;
 use super::straight::Straight;
@@ -47,21 +49,23 @@ enum Pending {
 /// The show's task.
 #[derive(Debug)]
 pub struct Owner {
-    parts: Parts,
+    pub(super) parts: Parts,
     inbox: Inbox,
-    router: Router,
-    session: Option<Session>,
-    sending: Sending,
-    straight: Straight,
+    pub(super) router: Router,
+    pub(super) session: Option<Session>,
+    pub(super) sending: Sending,
+    pub(super) straight: Straight,
     cameras: Cameras,
     pending: Vec<Pending>,
+    pub(super) past: Recollection,
 }
 
 impl Owner {
-    /// The owner of an idle show.
+    /// The owner of an idle show, or of one that is to be resumed.
     #[must_use]
-    pub fn new(parts: Parts, inbox: Inbox) -> Self {
+    pub fn new(parts: Parts, inbox: Inbox, recalled: Option<Recalled>) -> Self {
         Self {
+            past: Recollection::new(inbox.memory.clone(), recalled),
             sending: Sending::new(parts.clone()),
             straight: Straight::new(parts.clone()),
             cameras: Cameras::new(parts.clone()),
@@ -96,6 +100,11 @@ impl Owner {
     }
 
     async fn answer(&mut self, request: Request) {
+        self.carry_out(request).await;
+        self.remember(false);
+    }
+
+    async fn carry_out(&mut self, request: Request) {
         match request {
             Request::PreviewStart {
                 timeline,
@@ -139,6 +148,7 @@ impl Owner {
                 tell(answer, self.edit_overlay(&cue, *edit).await);
             }
             Request::KillAll { answer } => {
+                let _left_off = self.give_up();
                 let ended = self.end().await + self.straight.stop_all().await;
                 tell(answer, Ok(ended));
             }
@@ -156,6 +166,8 @@ impl Owner {
         if let Some(session) = &mut self.session {
             session.keep(&self.parts).await;
         }
+        self.look_back().await;
+        let waited = !self.pending.is_empty();
         let now = self.parts.clock.monotonic_ns();
         for pending in std::mem::take(&mut self.pending) {
             match pending {
@@ -177,6 +189,9 @@ impl Owner {
                 waiting @ Pending::Live { .. } => self.pending.push(waiting),
             }
         }
+        if waited {
+            self.remember(false);
+        }
     }
 
     async fn preview_start(
@@ -195,8 +210,10 @@ impl Owner {
             .id
             .clone()
             .ok_or_else(|| ShowError::Timeline("it has no id: save it first".to_owned()))?;
-        let session = Session::start(&self.parts, timeline, profile).await?;
+        let document = timeline.clone();
+        let session = Session::start(&self.parts, timeline, profile, None).await?;
         self.session = Some(session);
+        self.begun(document);
         // It was idle above, and nobody else changes it.
         self.router
             .start_preview(id.clone())
@@ -206,6 +223,10 @@ impl Owner {
     }
 
     async fn preview_stop(&mut self) -> Result<TimelineId, ShowError> {
+        if let Some(show) = self.give_up() {
+            tracing::info!(timeline = %show.timeline_id, "The show is not resumed.");
+            return Ok(show.timeline_id);
+        }
         let id = self
             .router
             .mode()
@@ -261,7 +282,10 @@ impl Owner {
         });
     }
 
-    async fn go_live(&mut self, destinations: &[DestinationId]) -> Result<(), ShowError> {
+    pub(super) async fn go_live(
+        &mut self,
+        destinations: &[DestinationId],
+    ) -> Result<(), ShowError> {
         let session = self.session.as_ref().ok_or(ShowError::NotInPreview)?;
         let sending = &self.sending;
         let look = |id: &DestinationId| -> Candidate { sending.candidate(id) };
@@ -300,11 +324,11 @@ impl Owner {
         Ok(())
     }
 
-    fn order(&self, order: Order) -> Result<(), ShowError> {
-        self.session
-            .as_ref()
-            .ok_or(ShowError::NotRunning)?
-            .order(order)
+    fn order(&mut self, order: Order) -> Result<(), ShowError> {
+        let session = self.session.as_ref().ok_or(ShowError::NotRunning)?;
+        session.order(order)?;
+        self.moved(order);
+        Ok(())
     }
 
     /// Answers an order once it shows in the state that others see.
@@ -316,7 +340,7 @@ impl Owner {
         tell(answer, done);
     }
 
-    fn seek(&self, seconds: f64) -> Result<(), ShowError> {
+    fn seek(&mut self, seconds: f64) -> Result<(), ShowError> {
         let session = self.session.as_ref().ok_or(ShowError::NotRunning)?;
         let duration_s = session.timeline.duration;
         let inside = seconds.is_finite() && (0.0..duration_s).contains(&seconds);
@@ -327,10 +351,11 @@ impl Owner {
             });
         }
         let last = session.rundown.length().saturating_sub(1);
-        session.order(Order::Seek(session.rate().frames_in(seconds).min(last)))
+        let frame = session.rate().frames_in(seconds).min(last);
+        self.order(Order::Seek(frame))
     }
 
-    async fn take(&mut self, take: Take, answer: Answer<()>) {
+    pub(super) async fn take(&mut self, take: Take, answer: Answer<()>) {
         let Some(session) = &mut self.session else {
             return tell(answer, Err(ShowError::NotRunning));
         };
@@ -354,7 +379,11 @@ impl Owner {
             return tell(answer, Err(ShowError::NotRunning));
         };
         if session.sources.delivers(&self.parts, input) {
-            tell(answer, session.take(&self.parts, input, &take));
+            let done = session.take(&self.parts, input, &take);
+            if done.is_ok() {
+                self.took(&take);
+            }
+            tell(answer, done);
         } else if self.parts.clock.monotonic_ns() >= until_ns {
             tell(answer, Err(ShowError::CameraOffline(take.camera)));
         } else {

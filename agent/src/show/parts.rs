@@ -3,6 +3,8 @@
 use super::fillers::Fillers;
 use super::gallery::Easel;
 use crate::assets::Assets;
+use crate::inventory::Shelf;
+use crate::notice::Notices;
 use engine::mediamtx::MediaMtx;
 use engine::process::Launcher;
 use engine::trial::{self, Trial, TrialError};
@@ -12,7 +14,6 @@ use runtime::SystemClock;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use store::{Store, Tree};
 
 /// Everything outside the show that it needs.
 #[derive(Clone)]
@@ -28,7 +29,9 @@ pub struct Parts {
     /// Files for shows.
     pub assets: Assets,
     /// Cameras and destinations.
-    pub store: Store,
+    pub shelf: Shelf,
+    /// What the operator is told.
+    pub notices: Notices,
     /// Time.
     pub clock: SystemClock,
     /// Encoders that were chosen already.
@@ -44,35 +47,22 @@ impl std::fmt::Debug for Parts {
 }
 
 impl Parts {
-    /// A camera as it is stored.
+    /// A camera as it is kept.
     pub(super) fn camera(&self, id: &CameraId) -> Option<Camera> {
-        self.read(Tree::Cameras, id.as_str())
-    }
-
-    /// A destination as it is stored, with its key.
-    pub(super) fn destination(&self, id: &DestinationId) -> Option<(Destination, Secret)> {
-        let destination = self.read(Tree::Destinations, id.as_str())?;
-        Some((destination, self.secret(Tree::Destinations, id.as_str())))
+        let shelf = self.shelf.borrow();
+        shelf.camera(id).map(|(camera, _)| camera.clone())
     }
 
     /// A camera's password; empty where it has none.
     pub(super) fn password(&self, id: &CameraId) -> Secret {
-        self.secret(Tree::Cameras, id.as_str())
+        let shelf = self.shelf.borrow();
+        let camera = shelf.camera(id);
+        camera.map_or_else(Secret::default, |(_, password)| password.clone())
     }
 
-    fn secret(&self, tree: Tree, id: &str) -> Secret {
-        let secret = self.store.secret(tree, id).unwrap_or_else(|error| {
-            tracing::error!(tree = tree.as_str(), id, %error, "A secret cannot be read.");
-            None
-        });
-        secret.unwrap_or_default()
-    }
-
-    fn read<T: serde::de::DeserializeOwned>(&self, tree: Tree, id: &str) -> Option<T> {
-        self.store.get(tree, id).unwrap_or_else(|error| {
-            tracing::error!(tree = tree.as_str(), id, %error, "A stored entity cannot be read.");
-            None
-        })
+    /// A destination as it is kept, with its key.
+    pub(super) fn destination(&self, id: &DestinationId) -> Option<(Destination, Secret)> {
+        self.shelf.borrow().destination(id).cloned()
     }
 
     pub(super) fn easel(&self, ffmpeg: PathBuf) -> Easel {

@@ -34,6 +34,7 @@ pub(super) fn status(
         mode: mode(running),
         destinations: sending.statuses(),
         streams: straight.statuses(),
+        notices: parts.notices.standing(),
         ..ShowStatus::default()
     };
     let Some(session) = session else {

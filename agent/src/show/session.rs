@@ -9,6 +9,7 @@ use super::encoding::{Meter, STALL, choose, outputs};
 use super::gallery::Gallery;
 use super::opening::{chain, sound, still};
 use super::parts::Parts;
+use super::resume::{Anchor, Moment};
 use super::sources::{AHEAD_S, Format, Sources};
 use super::{ShowError, Take, TakeTransition, fillers, notices};
 use engine::mediamtx::PathName;
@@ -48,7 +49,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts a program. Returns once the first picture is there, or after three seconds without.
+    /// Starts a program, at its beginning or where its clock is by now. Returns once the first picture
+    /// is there, or after three seconds without.
     ///
     /// # Errors
     /// [`ShowError`]; nothing is left running then.
@@ -56,6 +58,7 @@ impl Session {
         parts: &Parts,
         timeline: Timeline,
         profile_name: ProfileName,
+        anchor: Option<&Anchor>,
     ) -> Result<Self, ShowError> {
         let ffmpeg = parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
         let rate = timeline.fps;
@@ -75,9 +78,17 @@ impl Session {
             size,
             rate,
         };
+        let place = || {
+            let now = Moment::now(&parts.clock);
+            anchor.map(|anchor| anchor.position(&rundown, &now))
+        };
+        let begin = Standing {
+            at: place().unwrap_or_default(),
+            ..Standing::default()
+        };
         let path = PathName::program();
         let wanted_path = fillers::want(parts, &path, profile, trial.chosen);
-        let opening = Sources::start(parts, &rundown, format, &fallback);
+        let opening = Sources::start(parts, &rundown, format, &fallback, &begin);
         let (opening, ()) = tokio::join!(opening, wanted_path);
         let (sources, inlets) = match opening {
             Ok(opening) => opening,
@@ -106,6 +117,15 @@ impl Session {
             fallback,
             encoder,
         };
+        let held = anchor.is_some_and(|anchor| anchor.paused);
+        let first = place().map(Order::Place).into_iter();
+        let mut ordered = 0;
+        for order in first.chain(held.then_some(Order::Pause)) {
+            // There is room: nobody else has the queue yet.
+            if orders.push(order).is_ok() {
+                ordered += 1;
+            }
+        }
         let program = Program::start(&parts.launcher, spec, inlets, Box::new(director));
         let program = match program {
             Ok(program) => program,
@@ -130,7 +150,7 @@ impl Session {
             started_at: crate::time::rfc3339(parts.clock.wall()),
             board,
             orders,
-            ordered: AtomicU64::new(0),
+            ordered: AtomicU64::new(ordered),
             meter: Meter::default(),
         };
         session.keep_graphics().await;

@@ -72,7 +72,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Opens what the beginning of a show needs. The inlets are for the mixer.
+    /// Opens what a show needs where it begins. The inlets are for the mixer.
     ///
     /// # Errors
     /// [`ShowError`] when not even the pattern can be opened.
@@ -81,6 +81,7 @@ impl Sources {
         rundown: &Rundown,
         format: Format,
         fallback: &Arc<Still>,
+        begin: &Standing,
     ) -> Result<(Self, Vec<(InputId, Inlet)>), ShowError> {
         let mut roster = Roster::new(rundown);
         roster.follow(parts);
@@ -104,8 +105,7 @@ impl Sources {
             wanted: Vec::new(),
             revival: Revival::default(),
         };
-        let now = Standing::default();
-        for need in sources.need(rundown, &now) {
+        for need in sources.need(rundown, begin) {
             if sources.open.contains_key(&need.input) {
                 continue;
             }
@@ -113,7 +113,7 @@ impl Sources {
                 continue;
             };
             if let Source::Camera(id) = &source {
-                let first = first_source(rundown) == Some(need.source);
+                let first = first_source(rundown, begin.at) == Some(need.source);
                 let limit = if first { FIRST_PICTURE } else { CODECS };
                 let _late = timeout(limit, cameras::known(&parts.media, id)).await;
             }
@@ -124,7 +124,7 @@ impl Sources {
             });
             sources.open.insert(need.input, opened(need, source, input));
         }
-        first_picture(rundown, &sources.open).await;
+        first_picture(rundown, &sources.open, begin.at).await;
         Ok((sources, inlets))
     }
 

@@ -1,5 +1,6 @@
 //! How the show is, as one value that anyone may copy. Holds no secret and decides nothing.
 
+use crate::notice::Notice;
 use model::{CameraId, CueId, DestinationId, Graphic, ProfileName, StreamId, TimelineId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -84,6 +85,8 @@ pub struct ShowStatus {
     pub overlays: Vec<ActiveOverlay>,
     /// Cameras that are sent straight to a destination; those that were never started are missing.
     pub streams: Vec<StreamStatus>,
+    /// What the agent has to tell about itself.
+    pub notices: Vec<Notice>,
 }
 
 /// The timeline that runs.

@@ -127,6 +127,11 @@ impl Straight {
         has("H264") && has("MPEG-4 Audio") && path.tracks.len() == 2
     }
 
+    /// What is wanted to run.
+    pub(super) fn plans(&self) -> Vec<StreamPlan> {
+        self.running.values().map(|one| one.plan.clone()).collect()
+    }
+
     /// Ends a stream.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! Never knows a word of the domain, never spawns a process. Uses none of our crates.
 
 mod backoff;
+mod boot;
 mod clock;
 mod random;
 mod shutdown;
@@ -11,6 +12,7 @@ mod supervise;
 mod task;
 
 pub use backoff::{Backoff, BackoffError};
+pub use boot::Boot;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use random::random;
 pub use shutdown::Shutdown;

@@ -1,5 +1,6 @@
 //! The preview and going live, as they are asked for and answered.
 
+use crate::notice::Notice;
 use crate::show::{
     DestinationStatus, EncoderStatus, InputStatus, Mode, OnAirStatus, Position, ProgramStatus,
 };
@@ -97,7 +98,7 @@ pub struct GoLiveView {
 #[schema(example = json!({"is_active": true, "mode": "preview", "timeline_id": "1",
     "timeline_name": "Daily Marina Stream", "hls_url": "/hls/preview/index.m3u8",
     "whep_url": "/whep/program_rtc/whep", "server_healthy": true, "paused": false,
-    "destinations": [], "inputs": []}))]
+    "destinations": [], "inputs": [], "notices": []}))]
 pub struct PreviewStatusView {
     /// Whether a program runs.
     pub is_active: bool,
@@ -128,6 +129,8 @@ pub struct PreviewStatusView {
     pub on_air: Option<OnAirStatus>,
     /// Each input that is open.
     pub inputs: Vec<InputStatus>,
+    /// What the agent has to tell about itself, such as a show that was resumed.
+    pub notices: Vec<Notice>,
 }
 
 /// How the media server is.
