@@ -7,7 +7,7 @@ CARGO ?= cargo
 BUILD := $(CARGO) build --release --workspace
 # With --all-targets it is the very build that the tests use, and nothing is built a second time.
 TEST := $(CARGO) test --release --workspace --no-fail-fast
-SERIAL := -- --test-threads=1 --nocapture
+SERIAL := -- --test-threads=1 --nocapture $(if $(VISTTER_LONG),--include-ignored)
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
 PROMISES := \
@@ -18,12 +18,14 @@ PROMISES := \
 	encoder \
 	failover \
 	golive \
+	guards \
 	isolation \
 	latency \
 	lifecycle \
 	overlays \
 	preview \
 	protocols \
+	resume \
 	secrets \
 	sources
 
@@ -36,7 +38,7 @@ help: ## this list
 setup: ## everything that running needs: Debian packages, MediaMTX, the page
 	@packaging/setup.sh run
 
-setup-test: ## what the tests need on top: nginx-rtmp, Chromium
+setup-test: ## what the tests need on top: nginx-rtmp, Chromium, libfaketime
 	@packaging/setup.sh test
 
 build: setup ## target/release/vistter-agent
@@ -107,6 +109,12 @@ golive-long: setup-test ## 20 times on air
 
 isolation-long: setup-test ## destinations cut off for 5, 30 and 120 s, one after the other
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=isolation
+
+resume-long: setup-test ## the agent killed ten times while live, a database damaged in five ways
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=resume
+
+guards-long: setup-test ## a full disk, a stepped clock, 200 requests a second: not one frame
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=guards
 
 wire: ## the wire and the dispatcher: attacks printed, vectors, model, power cuts
 	@$(TEST) $(WIRE:%=--test %) -- --nocapture

@@ -242,6 +242,23 @@ impl Agent {
         self.wait_ready();
     }
 
+    /// Starts it again with the same settings and data, without waiting for anything.
+    pub fn launch_again(&mut self) {
+        self.child = launch(&self.environment, &self.folder.path().join("log"));
+    }
+
+    /// Sends it a signal by name.
+    pub fn signal(&self, name: &str) {
+        self.child.signal(name);
+    }
+
+    /// `GET /api/preview/status`, where anybody answers.
+    #[must_use]
+    pub fn try_status(&self) -> Option<Value> {
+        let reply = self.http.try_call("GET", "/api/preview/status", None)?;
+        (reply.status == 200).then_some(reply.json)
+    }
+
     /// Adds a camera under an id.
     #[track_caller]
     pub fn add_camera(&self, id: &str, camera: &Camera) {

@@ -21,6 +21,7 @@ mod child;
 mod clip;
 mod code;
 pub mod demo;
+mod disk;
 mod fault;
 mod gate;
 mod http;
@@ -34,12 +35,14 @@ mod place;
 mod server;
 mod show;
 mod tap;
+mod wall;
 
 pub use agent::{Agent, AgentOptions};
 pub use camera::{Camera, CameraOptions, Via};
 pub use child::{Child, processes_below, ps_of_everything, until};
 pub use clip::{Clip, Rate, Sound};
 pub use code::{Code, read_code};
+pub use disk::Disk;
 pub use fault::{Fault, FaultServer, Proxy, Site, Speaks};
 pub use http::{Http, Reply};
 pub use judge::{
@@ -55,3 +58,4 @@ pub use place::{build_folder, free_port, root, tmp};
 pub use server::{MediaServer, ServerOptions};
 pub use show::{camera_body, cue, overlay, timeline};
 pub use tap::{Sighting, Tap};
+pub use wall::WallClock;
