@@ -6,11 +6,11 @@
 
 use crate::error::{OpenError, WriteError};
 use crate::secret::Vault;
-use crate::store::{Inner, Store, mark_path};
+use crate::store::{Inner, RESERVE, Store, mark_path};
 use crate::sync::Syncer;
 use crate::tree::{PARTS, SECRETS};
 use crate::writes::{self, Writes};
-use crate::{files, record, snapshot, upgrade};
+use crate::{ballast, files, record, snapshot, upgrade};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::fs::File;
@@ -77,7 +77,7 @@ impl Store {
         let at_least = marked
             .and_then(|text| text.trim().parse().ok())
             .unwrap_or(0);
-        let (db, recovered) = match try_open(&path, at_least) {
+        let (db, recovered) = match try_with_room(dir, &path, at_least) {
             Ok(db) => (db, None),
             Err(Fault::Fatal(error)) => return Err(error),
             Err(Fault::Damaged(reason)) => begin_anew(dir, &path, now, reason)?,
@@ -107,6 +107,7 @@ impl Store {
             Err(error) => return Err(OpenError::Database(error.to_string())),
         }
         files::sync_dir(&path).map_err(io_at(&path))?;
+        ballast::put_by(&inner.dir, RESERVE);
         let store = Self {
             inner: Arc::new(inner),
         };
@@ -162,6 +163,24 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
             dir: dir.to_owned(),
         }),
         Err(error) => Err(io_at(&path)(error.into())),
+    }
+}
+
+/// As [`try_open`]; on a full disk once more with the room that was put by for that.
+fn try_with_room(dir: &Path, path: &Path, at_least: u64) -> Result<sled::Db, Fault> {
+    let tried = try_open(path, at_least);
+    let full = files::free_bytes(dir).is_some_and(|free| free < RESERVE);
+    match tried {
+        // sled may also say that it is damaged when it is not.
+        Err(Fault::Fatal(OpenError::Io { .. }) | Fault::Damaged(_))
+            if full && ballast::give_up(dir) =>
+        {
+            tracing::warn!(
+                "The disk is full: the database is opened with the room put by for that."
+            );
+            try_open(path, at_least)
+        }
+        tried => tried,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::secret::Vault;
 use crate::sync::Syncer;
 use crate::tree::{self, Tree};
 use crate::writes::{self, Writes};
-use crate::{files, record, snapshot};
+use crate::{ballast, files, record, snapshot};
 use model::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 /// Nothing is written while the disk has less room than this: more than the largest document, its parts
 /// and a segment of sled's log need.
-const RESERVE: u64 = 16 * 1024 * 1024;
+pub(crate) const RESERVE: u64 = 16 * 1024 * 1024;
 
 /// An open data folder. Clones share it; it closes with the last of them.
 #[derive(Clone)]
@@ -299,6 +299,7 @@ impl Store {
         let folder = self.inner.dir.join("snapshots");
         let path = snapshot::write(rows, &folder, now)?;
         self.inner.mark()?;
+        ballast::put_by(&self.inner.dir, RESERVE);
         Ok(path)
     }
 }
