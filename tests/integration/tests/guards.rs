@@ -55,9 +55,9 @@ fn nothing_missed(what: &str, seen: &Judged, camera: &Camera, seconds: f64) {
         what,
         format!("{} frames, lost or repeated {slips:?}", seen.frames.len()),
     );
-    // Joining takes the reader up to a group of pictures.
+    // Joining takes the reader a group of pictures, and longer on a busy machine.
     assert!(
-        seen.frames.len() as f64 >= (seconds - 2.5) * 30.0,
+        seen.frames.len() as f64 >= (seconds - 5.0) * 30.0,
         "{}",
         seen.frames.len()
     );
@@ -140,7 +140,7 @@ fn with_a_full_disk_the_show_goes_on_changes_are_refused_and_a_start_finds_its_s
     agent.kill();
     agent.launch_again();
     let mut last = Value::Null;
-    let back = until(Duration::from_secs(10), || {
+    let back = until(Duration::from_secs(20), || {
         last = agent.try_status().unwrap_or_default();
         last["metrics"]["frames"].as_u64() > Some(15)
     });
@@ -202,8 +202,8 @@ fn a_clock_stepped_by_a_year_and_two_hundred_requests_a_second_cost_the_program_
         "frames against the monotonic clock",
         format!("{frames} in {clock:.1}"),
     );
-    // A busy machine tells the test late of a frame.
-    let late = if long() { 1.0 } else { 10.0 };
+    // What was lost or repeated is counted above; the first and the last of these may be seen late.
+    let late = if long() { 3.0 } else { 10.0 };
     assert!((f64::from(frames) - clock).abs() <= late);
 }
 
