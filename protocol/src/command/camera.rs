@@ -52,7 +52,7 @@ pub enum CameraWork {
     List {},
     /// Adds a camera. Reply: `camera_id`.
     Create(CameraEdit),
-    /// Replaces a camera's settings. Reply: `camera_id`.
+    /// Changes a camera's settings; what is absent stays. Reply: `camera_id`.
     Update(CameraEdit),
     /// Removes a camera; refused with `CAMERA_IN_USE` unless forced.
     Delete {

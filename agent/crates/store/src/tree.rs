@@ -12,9 +12,15 @@ const ID_LIMIT: usize = 128;
 pub enum Tree {
     Assets,
     Cameras,
+    /// Signed commands that are remembered.
+    Commands,
     Destinations,
     Events,
     Executions,
+    /// Single values of the cloud link.
+    Link,
+    /// Messages to the cloud that wait for their receipt.
+    Outbox,
     Overlays,
     Presets,
     Schedules,
@@ -32,9 +38,12 @@ impl Tree {
         match self {
             Self::Assets => "assets",
             Self::Cameras => "cameras",
+            Self::Commands => "commands",
             Self::Destinations => "destinations",
             Self::Events => "events",
             Self::Executions => "executions",
+            Self::Link => "link",
+            Self::Outbox => "outbox",
             Self::Overlays => "overlays",
             Self::Presets => "presets",
             Self::Schedules => "schedules",

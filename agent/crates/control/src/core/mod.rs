@@ -162,6 +162,12 @@ impl Core {
         self.outbox.len()
     }
 
+    /// The correlation id of a remembered command.
+    #[must_use]
+    pub fn correlation(&self, id: &MessageId) -> Option<&MessageId> {
+        self.entries.get(id).map(|entry| &entry.row.correlation_id)
+    }
+
     /// Who has what, for a page to show.
     #[must_use]
     pub const fn claims(&self) -> &Claims {

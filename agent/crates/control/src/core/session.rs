@@ -4,7 +4,7 @@ use super::{After, Core};
 use crate::effect::Effect;
 use crate::record::Row;
 use protocol::{
-    AdoptError, HasCode, Nonce, Reader, Trust, VerifyError, Welcome, negotiate, verify,
+    AdoptError, HasCode, Hello, Kind, Nonce, Reader, Trust, VerifyError, Welcome, negotiate, verify,
 };
 use std::collections::BTreeSet;
 
@@ -13,6 +13,13 @@ impl Core {
     pub fn connected(&mut self, nonce: Nonce) {
         self.nonce = Some(nonce);
         self.online = false;
+    }
+
+    /// The envelope of the hello of this connection. Not kept: every connection has its own.
+    #[must_use]
+    pub fn hello(&mut self, hello: &Hello, boot_ms: u64) -> Vec<u8> {
+        let now = self.now(boot_ms);
+        self.envelope(Kind::Hello, None, hello, None, now).1
     }
 
     /// The connection is gone. What was bound to it is refused from here on.
