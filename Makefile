@@ -22,6 +22,7 @@ PROMISES := \
 	isolation \
 	latency \
 	lifecycle \
+	link \
 	overlays \
 	preview \
 	protocols \

@@ -7,6 +7,7 @@ pub mod assets;
 pub mod config;
 pub mod egress;
 pub mod inventory;
+pub mod link;
 pub mod local_api;
 pub mod modules;
 pub mod notice;

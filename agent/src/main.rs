@@ -19,12 +19,27 @@ struct Arguments {
     command: Option<Verb>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Run until stopped (the default).
     Run,
     /// Check settings, data folder, FFmpeg, MediaMTX and ports, and say what to do.
     Doctor,
+    /// Pair the device with Studio by a token. The agent has to be stopped.
+    Pair {
+        /// Studio's address, https://host[:port].
+        #[arg(long, value_name = "URL")]
+        studio: String,
+        /// Authorities to check Studio's certificate by, as PEM; those of the system without it.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// The token that Studio shows; it can be used once, for a quarter of an hour.
+        token: String,
+    },
+    /// Forget Studio; everything local stays. The agent has to be stopped.
+    Unpair,
+    /// Print the device's serial, which a pairing token is for. The agent has to be stopped.
+    Serial,
     /// Print the version.
     Version,
 }
@@ -45,6 +60,19 @@ fn main() -> ExitCode {
     if matches!(verb, Verb::Doctor) {
         let report = wiring::doctor(&config);
         return said(&report.text, report.well);
+    }
+    let told = match &verb {
+        Verb::Pair { studio, ca, token } => {
+            Some(wiring::pair(&config, studio, token, ca.as_deref()))
+        }
+        Verb::Unpair => Some(wiring::unpair(&config)),
+        Verb::Serial => Some(wiring::serial(&config)),
+        Verb::Run | Verb::Doctor | Verb::Version => None,
+    };
+    match told {
+        Some(Ok(text)) => return said(&text, true),
+        Some(Err(error)) => return failed(&format!("{error:#}"), 1),
+        None => {}
     }
     if let Err(error) = telemetry::init(&config.log) {
         return failed(&error.to_string(), config::EXIT_CODE);

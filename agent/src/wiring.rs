@@ -1,13 +1,16 @@
 //! Builds every part, joins the mailboxes, hands the units to the supervisor. No decisions.
 
 mod doctor;
+mod pairing;
 mod snapshots;
 mod watchdog;
 
 pub use doctor::{Report, doctor};
+pub use pairing::{pair, serial, unpair};
 
 use crate::assets::Assets;
 use crate::config::{Config, MediamtxConfig, MediamtxMode};
+use crate::link;
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
 use crate::modules::{Parts as ModuleParts, Records, Router};
 use crate::notice::{NoticeKind, Notices};
@@ -100,7 +103,10 @@ pub async fn run(config: Config) -> Result<()> {
         hls: addresses.hls,
         webrtc: addresses.webrtc,
     };
-    let app = AppState::new(router, metrics, seen, gate(credentials)).context("no HTTP client")?;
+    let link = link::start(&supervisor, &store, router.clone(), system);
+    let app = AppState::new(router, metrics, seen, gate(credentials))
+        .context("no HTTP client")?
+        .with_link(link);
 
     serve_api(&supervisor, listener, app);
     let want = media.clone();

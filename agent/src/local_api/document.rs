@@ -26,6 +26,7 @@ use utoipa::{OpenApi as _, ToSchema as _};
         (name = "streams", description = "Cameras sent straight to a destination."),
         (name = "catalogue", description = "What the agent offers."),
         (name = "emergency", description = "Stop everything."),
+        (name = "link", description = "The link to Studio."),
         (name = "system", description = "Health, counters, events, this document."),
         (name = "media", description = "The picture, under the page's own address."),
     ),

@@ -15,6 +15,7 @@ mod extract;
 mod gate;
 mod guard;
 mod health;
+mod link;
 mod overlays;
 mod page;
 mod preview;
@@ -25,6 +26,7 @@ mod timelines;
 pub use document::document;
 pub use gate::Gate;
 
+use crate::link::Link;
 use crate::modules::Router;
 use crate::modules::command::{Command, Origin, Reply};
 use crate::telemetry::Metrics;
@@ -58,6 +60,7 @@ pub struct AppState {
     media: MediaAddresses,
     gate: Gate,
     http: reqwest::Client,
+    link: Link,
 }
 
 /// Why the API could not be set up.
@@ -103,7 +106,14 @@ impl AppState {
             media,
             gate,
             http,
+            link: Link::absent(),
         })
+    }
+
+    /// Shows this link.
+    #[must_use]
+    pub fn with_link(self, link: Link) -> Self {
+        Self { link, ..self }
     }
 
     async fn ask(&self, command: Command) -> Answer {
@@ -124,6 +134,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(catalogue::routes())
         .merge(events::routes())
         .merge(health::routes())
+        .merge(link::routes())
         .merge(proxy::routes())
         .merge(gate::routes())
 }

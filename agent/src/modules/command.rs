@@ -21,6 +21,8 @@ use serde_json::Value;
 pub enum Origin {
     /// Somebody at the device's own page or API.
     Operator,
+    /// A signed command of Studio.
+    Studio,
 }
 
 impl Origin {
@@ -29,6 +31,7 @@ impl Origin {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
+            Self::Studio => "studio",
         }
     }
 }

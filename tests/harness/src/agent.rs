@@ -150,6 +150,27 @@ impl Agent {
         (end.code(), said)
     }
 
+    /// Runs the agent's binary to its end with these arguments, its data in `data`. Answers
+    /// `(exit code, what it printed)`.
+    ///
+    /// # Panics
+    /// When it does not end in 40 s.
+    #[must_use]
+    pub fn command(arguments: &[&str], data: &Path) -> (Option<i32>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+        let named = (
+            "VISTTER__DATA_DIR".to_owned(),
+            data.to_string_lossy().into_owned(),
+        );
+        let log = folder.path().join("log");
+        let mut child = Child::start_with(&binary(), &arguments, &[named], &log);
+        let end = child.ended_within(Duration::from_secs(40));
+        let said = child.log();
+        let end = end.unwrap_or_else(|| panic!("{arguments:?} does not end: {said}"));
+        (end.code(), said)
+    }
+
     fn wait_ready(&mut self) {
         self.wait_answer("/readyz");
     }

@@ -23,17 +23,19 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("mixer", &["model"]),
     ("runtime", &[]),
     ("control", &["protocol"]),
+    ("link", &["protocol", "control", "runtime"]),
     ("store", &["model", "protocol"]),
     ("engine", &["model", "runtime", "mixer"]),
     (
         "vistter-agent",
         &[
             "protocol", "model", "timeline", "program", "mixer", "overlay", "stream", "runtime",
-            "store", "engine",
+            "store", "engine", "control", "link",
         ],
     ),
     ("harness", &["engine"]),
-    ("integration", &["harness"]),
+    ("sandbox", &["protocol"]),
+    ("integration", &["harness", "sandbox", "protocol"]),
     ("tidy", &[]),
 ];
 

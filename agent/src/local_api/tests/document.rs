@@ -60,6 +60,7 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("/api/profiles", &["GET"]),
     ("/api/assets", &["GET"]),
     ("/api/events", &["GET"]),
+    ("/api/link", &["GET"]),
     ("/api/openapi.json", &["GET"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),

@@ -1,0 +1,356 @@
+//! The task that owns the dispatcher: inputs in, effects out, in their order.
+//!
+//! Owns `control::Core` and nothing else that matters. Never waits for a disk or a peer: rows go to
+//! whoever keeps them, messages into the connection's queue, commands into tasks of their own, and what
+//! became of them comes back as an [`Input`].
+
+use crate::seams::Hands;
+use crate::status::{LinkState, LinkStatus};
+use control::{BatchId, Core, Effect, Outcome, Row};
+use protocol::command::Command;
+use protocol::{
+    ClockReport, Code, Envelope, HasCode, Hello, Kind, MessageId, Name, Nonce, OCL_VERSIONS,
+    SCHEMA_VERSIONS, Semver, Timestamp,
+};
+use runtime::{CancellationToken, Clock, Task};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+/// Messages that may wait to be written to the connection. A peer that reads slower loses it.
+pub(crate) const OUTGOING: usize = 16_384;
+
+/// How often the core is told that time has passed.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How often in a row nothing has to run before what commands kept is free.
+const IDLE_TICKS: u32 = 2;
+
+/// Something that happened.
+pub(crate) enum Input {
+    /// A connection is open; the hello goes first. Dropping `out` closes the connection.
+    Opened {
+        nonce: Nonce,
+        out: mpsc::Sender<Vec<u8>>,
+    },
+    /// A message has come on it.
+    Message(Vec<u8>),
+    /// A message has come that is none.
+    Garbage(Code),
+    /// It is gone.
+    Closed,
+    /// Rows are durable.
+    Kept(BatchId),
+    /// A command is at its end.
+    Done(MessageId, Outcome),
+}
+
+/// What the driver is made of.
+pub(crate) struct Driver {
+    pub(crate) core: Core,
+    pub(crate) serial: Name,
+    pub(crate) boot_id: MessageId,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hands: Arc<dyn Hands>,
+    pub(crate) inbox: mpsc::Receiver<Input>,
+    /// For tasks that report back.
+    pub(crate) report: mpsc::Sender<Input>,
+    /// To whoever keeps rows; never more than one batch is under way.
+    pub(crate) rows: mpsc::Sender<(BatchId, Vec<Row>)>,
+    pub(crate) status: Arc<watch::Sender<LinkStatus>>,
+    pub(crate) out: Option<mpsc::Sender<Vec<u8>>>,
+    pub(crate) running: BTreeMap<MessageId, Task<()>>,
+    /// Commands that are done and keep what they touched.
+    pub(crate) kept: Vec<MessageId>,
+    pub(crate) idle_ticks: u32,
+}
+
+/// The rows cannot be kept any more: their keeper is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody keeps the link's rows any more")]
+pub(crate) struct KeeperGone;
+
+impl Driver {
+    /// Runs until `stop`. `effects` are those of the core's boot.
+    pub(crate) async fn run(
+        mut self,
+        effects: Vec<Effect>,
+        stop: CancellationToken,
+    ) -> Result<(), KeeperGone> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.carry_out(effects)?;
+        loop {
+            let effects = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = tick.tick() => self.tick(),
+                input = self.inbox.recv() => match input {
+                    Some(input) => self.take(input),
+                    None => return Ok(()),
+                },
+            };
+            self.carry_out(effects)?;
+            self.show();
+        }
+    }
+
+    fn boot_ms(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn tick(&mut self) -> Vec<Effect> {
+        let now = self.boot_ms();
+        let mut effects = self.core.tick(now);
+        if self.running.is_empty() && self.hands.is_idle() {
+            self.idle_ticks = self.idle_ticks.saturating_add(1);
+        } else {
+            self.idle_ticks = 0;
+        }
+        if self.idle_ticks >= IDLE_TICKS {
+            for id in std::mem::take(&mut self.kept) {
+                effects.extend(self.core.released(&id, now));
+            }
+        }
+        effects
+    }
+
+    fn take(&mut self, input: Input) -> Vec<Effect> {
+        let now = self.boot_ms();
+        match input {
+            Input::Opened { nonce, out } => {
+                self.core.connected(nonce.clone());
+                let hello = self.hello(nonce);
+                let envelope = self.core.hello(&hello, now);
+                self.out = Some(out);
+                self.send(envelope);
+                Vec::new()
+            }
+            Input::Message(bytes) => self.message(&bytes, now),
+            Input::Garbage(code) => {
+                self.status.send_modify(|status| status.refuse(code));
+                Vec::new()
+            }
+            Input::Closed => {
+                self.core.disconnected();
+                self.out = None;
+                Vec::new()
+            }
+            Input::Kept(batch) => self.core.committed(batch, now),
+            Input::Done(id, outcome) => {
+                self.running.remove(&id);
+                let word = match &outcome {
+                    Outcome::Completed(_) => "completed",
+                    Outcome::Failed(problem) => problem.code.as_str(),
+                    Outcome::Aborted => "aborted",
+                    Outcome::Disabled => Code::FeatureDisabled.as_str(),
+                };
+                if !matches!(outcome, Outcome::Completed(_)) {
+                    self.kept.retain(|kept| *kept != id);
+                }
+                tracing::info!(message_id = %id, result = word, "Command done.");
+                self.core.done(&id, outcome, now)
+            }
+        }
+    }
+
+    /// Routes by what the envelope says it is; who signed it is checked where it goes.
+    fn message(&mut self, bytes: &[u8], now: u64) -> Vec<Effect> {
+        let kind = Envelope::read(bytes)
+            .ok()
+            .and_then(|envelope| Kind::from_payload_type(envelope.payload_type()));
+        match kind {
+            Some(Kind::Welcome) => self.welcome(bytes, now),
+            Some(Kind::Receipt) => self.core.receipted(bytes, now),
+            Some(Kind::Keyset) => {
+                let adopted = self.core.keyset(bytes, now);
+                self.adopted("keyset", adopted)
+            }
+            Some(Kind::Root) => {
+                let adopted = self.core.root(bytes, now);
+                self.adopted("root", adopted)
+            }
+            _ => self.core.receive(bytes, now),
+        }
+    }
+
+    fn welcome(&mut self, bytes: &[u8], now: u64) -> Vec<Effect> {
+        match self.core.welcomed(bytes, now) {
+            Ok((welcome, effects)) => {
+                self.status.send_modify(|status| {
+                    status.state = LinkState::Online;
+                    status.sessions = status.sessions.saturating_add(1);
+                    status.failures = 0;
+                    status.last_error = None;
+                    status.next_try_ms = None;
+                });
+                tracing::info!(session = %welcome.session_id, "Studio welcomes the device.");
+                effects
+            }
+            Err(error) => {
+                tracing::warn!(%error, "A welcome that is none; the connection is closed.");
+                self.status
+                    .send_modify(|status| status.refuse(error.code()));
+                // Whoever answers so is not believed: the connection ends with its queue.
+                self.out = None;
+                Vec::new()
+            }
+        }
+    }
+
+    fn adopted(
+        &mut self,
+        what: &'static str,
+        adopted: Result<Vec<Effect>, protocol::AdoptError>,
+    ) -> Vec<Effect> {
+        match adopted {
+            Ok(effects) => {
+                tracing::info!(what, "New keys are believed once they are kept.");
+                effects
+            }
+            Err(error) => {
+                tracing::warn!(what, %error, "Keys that are not believed.");
+                self.status
+                    .send_modify(|status| status.refuse(error.code()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn hello(&self, session_nonce: Nonce) -> Hello {
+        let about = self.hands.about();
+        let semver = |text: &&str| Semver::parse(*text).expect("our own versions have their form");
+        let now = self.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+        let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(0);
+        Hello {
+            boot_id: self.boot_id.clone(),
+            session_nonce,
+            agent_version: Name::parse(env!("CARGO_PKG_VERSION")).expect("a version is a name"),
+            serial: self.serial.clone(),
+            schema_versions: SCHEMA_VERSIONS.iter().map(semver).collect(),
+            ocl_versions: OCL_VERSIONS.iter().map(semver).collect(),
+            capabilities: about.capabilities,
+            feature_flags: Vec::new(),
+            root_version: self.core.trust().root_version(),
+            keyset_version: self.core.trust().keyset().map(|keyset| keyset.version),
+            last_command_seq: self.core.last_command_seq(),
+            pending_outbox: u32::try_from(self.core.pending_outbox()).unwrap_or(u32::MAX),
+            state: about.state,
+            clock: ClockReport {
+                now: Timestamp::from_millis(now),
+                source: about.clock,
+            },
+        }
+    }
+
+    /// Carries effects out, and those that follow from them.
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), KeeperGone> {
+        let mut queue = VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            match effect {
+                Effect::Persist { batch, rows } => {
+                    if self.rows.try_send((batch, rows)).is_err() {
+                        return Err(KeeperGone);
+                    }
+                }
+                Effect::Send(envelope) => self.send(envelope),
+                Effect::Run {
+                    message_id,
+                    command,
+                    again,
+                } => queue.extend(self.begin(message_id, *command, again)),
+                Effect::Settle { message_id, .. } => {
+                    // No type that ends the agent is carried out, so none was begun.
+                    let now = self.boot_ms();
+                    queue.extend(self.core.done(&message_id, Outcome::Disabled, now));
+                }
+                // Commands are short; what was begun is brought to its end, and that is told.
+                Effect::Abort(message_id) => {
+                    tracing::info!(%message_id, "Taken back while it runs; its own end is told.");
+                }
+                // A show that gave way does not come back by itself.
+                Effect::Preempt { message_id, by } => {
+                    tracing::info!(%message_id, %by, "Gives way.");
+                    self.kept.retain(|kept| *kept != message_id);
+                    let now = self.boot_ms();
+                    queue.extend(self.core.released(&message_id, now));
+                }
+                Effect::Restore(message_id) => {
+                    tracing::debug!(%message_id, "Nothing that gave way is begun anew.");
+                }
+                Effect::Refused(code) => {
+                    tracing::debug!(code = code.as_str(), "Refused.");
+                    self.status.send_modify(|status| status.refuse(code));
+                }
+                Effect::Alert(alert) => {
+                    tracing::error!(
+                        what = alert.as_str(),
+                        "Only an attack or a fault explains this."
+                    );
+                    self.status.send_modify(|status| {
+                        *status.alerts.entry(alert.as_str()).or_default() += 1;
+                    });
+                }
+                Effect::Dropped => self.status.send_modify(|status| status.events_lost += 1),
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: MessageId, command: Command, again: bool) -> Vec<Effect> {
+        let now = self.boot_ms();
+        let correlation = self.core.correlation(&id).cloned();
+        let keeps = command.keeps_targets();
+        let kind = command.command_type().as_str();
+        let (may, effects) = self.core.begin(&id, now);
+        if !may {
+            return effects;
+        }
+        if keeps {
+            self.kept.push(id.clone());
+        }
+        let correlation = correlation.as_ref().map_or("", MessageId::as_str);
+        tracing::info!(message_id = %id, correlation_id = correlation, kind, again, "Command begins.");
+        self.status
+            .send_modify(|status| status.carried_out = status.carried_out.saturating_add(1));
+        let work = self.hands.carry_out(command);
+        let (report, name) = (self.report.clone(), id.clone());
+        let task = runtime::spawn(async move {
+            let outcome = match runtime::spawn(work).await {
+                Ok(outcome) => outcome,
+                Err(ended) => {
+                    tracing::error!(%ended, "A command's task ended by a fault.");
+                    Outcome::failed(Code::Internal, "the command met a fault of the agent")
+                }
+            };
+            // Without a driver there is nobody to tell; it comes up again at the next start.
+            let _gone = report.send(Input::Done(name, outcome)).await;
+        });
+        self.running.insert(id, task);
+        effects
+    }
+
+    /// Puts a message into the connection's queue. A peer that does not read loses its connection: what
+    /// matters is in the outbox.
+    fn send(&mut self, envelope: Vec<u8>) {
+        let Some(out) = &self.out else {
+            return;
+        };
+        if out.try_send(envelope).is_err() {
+            tracing::warn!("Studio reads too slowly or is gone; the connection is closed.");
+            self.out = None;
+            self.core.disconnected();
+        }
+    }
+
+    fn show(&self) {
+        let (open, outbox) = (self.core.open_commands(), self.core.pending_outbox());
+        self.status.send_if_modified(|status| {
+            let changed = status.open_commands != open || status.outbox != outbox;
+            status.open_commands = open;
+            status.outbox = outbox;
+            changed
+        });
+    }
+}

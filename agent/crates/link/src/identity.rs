@@ -1,0 +1,228 @@
+//! Who this device is: its serial, its private keys, and what pairing gave it.
+//!
+//! One document, to be sealed and kept as a file by the agent. The private keys are made here, on the
+//! device, and leave it in no form.
+
+use protocol::{
+    Base64, DeviceId, MessageId, Moment, Name, RootRecord, SigningKey, TenantId, Timestamp, Trust,
+};
+use rcgen::KeyPair;
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::signature::Ed25519KeyPair;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Characters that nobody mixes up.
+const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/// Why there is no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// A key could not be made or read.
+    #[error("a key of this device cannot be {0}")]
+    Key(&'static str),
+    /// What was kept contradicts itself.
+    #[error("what pairing gave cannot be believed: {0}")]
+    Trust(#[from] protocol::AdoptError),
+}
+
+/// A text that does not show.
+#[derive(Clone)]
+struct Private(Zeroizing<String>);
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(private)")
+    }
+}
+
+impl Serialize for Private {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Private {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+/// A way to reach Studio.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transport {
+    /// `wss`; others are ignored.
+    pub kind: String,
+    /// Where.
+    pub url: String,
+    /// The lowest is tried first.
+    pub priority: u32,
+}
+
+/// What pairing gave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pairing {
+    /// Names this pairing; what was kept for another one does not count.
+    pub id: MessageId,
+    /// The device's id in Studio.
+    pub device_id: DeviceId,
+    /// The customer it belongs to.
+    pub tenant_id: TenantId,
+    /// The pinned root.
+    pub root: RootRecord,
+    /// The envelope of the first keyset.
+    pub keyset: String,
+    /// The device's certificate.
+    pub client_cert_pem: String,
+    /// The authorities that sign Studio's certificates.
+    pub ca_pem: String,
+    /// SHA-256 of the keys that Studio's servers may have.
+    pub spki_pins: Vec<Base64>,
+    /// Ways to reach Studio.
+    pub transports: Vec<Transport>,
+    /// What Studio said the time was.
+    pub paired_at: Timestamp,
+}
+
+impl Pairing {
+    /// Whom the device believes right after pairing.
+    ///
+    /// # Errors
+    /// [`IdentityError::Trust`] when the root or the keyset is none.
+    pub fn trust(&self) -> Result<Trust, IdentityError> {
+        let bound = Moment {
+            at: self.paired_at,
+            is_time: false,
+        };
+        let pinned = Trust::pinned(self.device_id.clone(), self.root.clone())?;
+        Ok(pinned.with_keyset(self.keyset.as_bytes(), bound)?)
+    }
+
+    /// The ways that this agent knows, best first.
+    #[must_use]
+    pub fn ways(&self) -> Vec<&Transport> {
+        let mut ways: Vec<_> = self
+            .transports
+            .iter()
+            .filter(|way| way.kind == "wss")
+            .collect();
+        ways.sort_by_key(|way| way.priority);
+        ways
+    }
+}
+
+/// Who this device is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Identity {
+    /// Made once, and the same for ever.
+    pub serial: Name,
+    signing_key: Private,
+    tls_key: Private,
+    /// What pairing gave; absent before it.
+    pub pairing: Option<Pairing>,
+}
+
+impl Identity {
+    /// A new device: a serial and two keys.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn fresh() -> Result<Self, IdentityError> {
+        let random = SystemRandom::new();
+        let mut bytes = [0_u8; 12];
+        random
+            .fill(&mut bytes)
+            .map_err(|_error| IdentityError::Random)?;
+        let letters: String = bytes
+            .iter()
+            .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+            .collect();
+        let serial = format!("VS-{}-{}-{}", &letters[..4], &letters[4..8], &letters[8..]);
+        let signing =
+            Ed25519KeyPair::generate_pkcs8(&random).map_err(|_error| IdentityError::Key("made"))?;
+        let tls = KeyPair::generate().map_err(|_error| IdentityError::Key("made"))?;
+        let signing = data_encoding::BASE64.encode(signing.as_ref());
+        Ok(Self {
+            serial: Name::parse(serial).expect("a serial is a short text"),
+            signing_key: Private(Zeroizing::new(signing)),
+            tls_key: Private(Zeroizing::new(tls.serialize_pem())),
+            pairing: None,
+        })
+    }
+
+    /// The key that signs what the device says.
+    ///
+    /// # Errors
+    /// [`IdentityError::Key`] when what was kept is no key.
+    pub fn signing_key(&self) -> Result<SigningKey, IdentityError> {
+        let unreadable = IdentityError::Key("read");
+        let Ok(der) = data_encoding::BASE64.decode(self.signing_key.0.as_bytes()) else {
+            return Err(unreadable);
+        };
+        SigningKey::from_pkcs8(&Zeroizing::new(der)).map_err(|_error| unreadable)
+    }
+
+    /// The key of the device's certificate.
+    pub(crate) fn tls_key(&self) -> Result<KeyPair, IdentityError> {
+        KeyPair::from_pem(&self.tls_key.0).map_err(|_error| IdentityError::Key("read"))
+    }
+
+    /// The same as PEM, for TLS.
+    pub(crate) fn tls_key_pem(&self) -> &str {
+        &self.tls_key.0
+    }
+}
+
+/// 16 random bytes as 32 hex digits.
+pub(crate) fn random_hex() -> Result<String, IdentityError> {
+    let mut bytes = [0_u8; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_error| IdentityError::Random)?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes))
+}
+
+/// A random message id: a UUID of version 4.
+pub(crate) fn random_id() -> Result<MessageId, IdentityError> {
+    let hex = random_hex()?;
+    let text = format!(
+        "{}-{}-4{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    );
+    Ok(MessageId::parse(text).expect("a UUID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_read_as_it_was_written_and_shows_no_key() {
+        let identity = Identity::fresh().unwrap();
+        let text = serde_json::to_string(&identity).unwrap();
+        let again: Identity = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.serial, identity.serial);
+        let (one, two) = (
+            identity.signing_key().unwrap(),
+            again.signing_key().unwrap(),
+        );
+        assert_eq!(one.public(), two.public());
+        let debug = format!("{identity:?}");
+        assert!(!debug.contains("PRIVATE KEY"), "{debug}");
+        assert!(!debug.contains(identity.signing_key.0.as_str()), "{debug}");
+        assert_ne!(Identity::fresh().unwrap().serial, identity.serial);
+    }
+
+    #[test]
+    fn random_ids_are_ids() {
+        assert_ne!(random_id().unwrap(), random_id().unwrap());
+    }
+}

@@ -1,0 +1,23 @@
+//! The connection to Studio: pairing, TLS with pins, WebSocket, and the task that drives dispatch.
+//!
+//! Owns every socket to the cloud (all of them outbound), the session's claims, reconnection, and the
+//! one task that owns `control::Core` and carries its effects out. What a command does to the show is
+//! given to it as [`Hands`], where rows are kept as [`Keeper`]: it knows neither the domain nor the store.
+
+mod channel;
+mod claims;
+mod connection;
+mod driver;
+mod identity;
+mod pair;
+mod seams;
+mod status;
+mod tls;
+
+pub use channel::ConnectError;
+pub use connection::{Parts, Setup, SetupError, run};
+pub use identity::{Identity, IdentityError, Pairing, Transport};
+pub use pair::{PairError, PairRequest, pair};
+pub use seams::{About, Hands, KeepError, Keeper, Work};
+pub use status::{LinkState, LinkStatus};
+pub use tls::TlsError;

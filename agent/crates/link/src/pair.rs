@@ -1,0 +1,289 @@
+//! Redeeming a pairing token for lasting credentials.
+//!
+//! One HTTPS request. The device's keys are made before it and stay here: what goes out is a request
+//! for a certificate, the public signing key, and a proof that the device has its private half. Nothing
+//! is kept here; whoever asks keeps the [`Pairing`] that comes back.
+
+use crate::channel::{self, ConnectError};
+use crate::identity::{Identity, IdentityError, Pairing, Transport, random_hex, random_id};
+use crate::tls::{self, Checks, TlsError};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use protocol::{Base64, Capabilities, DeviceId, RootRecord, SIZE_LIMIT, TenantId, Timestamp};
+use rcgen::{CertificateParams, DnType};
+use runtime::Clock;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use url::Url;
+
+/// The whole exchange has to be done in this time.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Largest accepted answer in bytes.
+const ANSWER: usize = SIZE_LIMIT;
+
+/// Longest accepted token.
+const TOKEN: usize = 64;
+
+/// What pairing is asked with.
+#[derive(Debug)]
+pub struct PairRequest<'a> {
+    /// Studio's address, `https://host[:port]`.
+    pub studio: &'a str,
+    /// The token that Studio shows.
+    pub token: &'a str,
+    /// Authorities to check Studio's certificate by; those of the system where it is `None`.
+    pub ca_pem: Option<&'a str>,
+    /// What the device can do.
+    pub capabilities: &'a Capabilities,
+}
+
+/// Why the device was not paired. Nothing is changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// The address or the token has a form that cannot be right.
+    #[error("{0}")]
+    Asked(&'static str),
+    /// There is no trusted connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Certificates cannot be checked.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The device's own keys.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Studio refused, with its code.
+    #[error("Studio refused: {code}: {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Studio's code.
+        code: String,
+        /// Studio's words.
+        message: String,
+    },
+    /// The exchange broke off or took too long.
+    #[error("the exchange with Studio did not come to its end: {0}")]
+    Broken(String),
+    /// What came back is no pairing.
+    #[error("what Studio answered is no pairing: {0}")]
+    Answer(String),
+}
+
+impl PairError {
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Asked(_) | Self::Connect(ConnectError::Address(_)) => {
+                "Check the address and the token for typing errors."
+            }
+            Self::Connect(ConnectError::Tls { .. }) | Self::Tls(_) => {
+                "Check the date of this device and that no proxy opens TLS; for a Studio of your own give its authority with --ca."
+            }
+            Self::Connect(_) | Self::Broken(_) => {
+                "Check the network and that the firewall lets this device out to the address."
+            }
+            Self::Refused { code, .. } => match code.as_str() {
+                "PAIR_TOKEN_EXPIRED" => "Ask Studio for a new token: this one is too old.",
+                "PAIR_TOKEN_INVALID" => "Check the token; each can be used once only.",
+                "PAIR_SERIAL_MISMATCH" => {
+                    "The token is for another device: ask Studio for one for this serial."
+                }
+                "PAIR_ALREADY_PAIRED" => "Remove the device in Studio first, then pair it anew.",
+                "PAIR_RATE_LIMITED" => "Wait some minutes, then try again.",
+                _ => "Try again later; if it stays so, ask Studio's support.",
+            },
+            Self::Identity(_) | Self::Answer(_) => {
+                "Try again; if it stays so, ask Studio's support with the log."
+            }
+        }
+    }
+}
+
+/// Studio's answer. Other fields are let pass.
+#[derive(Deserialize)]
+struct Answer {
+    device_id: DeviceId,
+    tenant_id: TenantId,
+    server_time: Timestamp,
+    client_cert_pem: String,
+    ca_pem: String,
+    root: RootRecord,
+    keyset: Value,
+    spki_pins: Vec<Base64>,
+    transports: Vec<Transport>,
+}
+
+/// The text that the device's signing key signs, to prove that it has it. Nothing else that it signs
+/// begins so.
+fn proof_text(serial: &str, token: &str, nonce: &str, timestamp: Timestamp) -> String {
+    format!("vistter-pair-v1|{serial}|{token}|{nonce}|{timestamp}")
+}
+
+/// Asks Studio to pair the device.
+///
+/// # Errors
+/// [`PairError`].
+pub async fn pair(
+    identity: &Identity,
+    asked: &PairRequest<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Pairing, PairError> {
+    let exchange = tokio::time::timeout(LIMIT, exchange(identity, asked, clock));
+    match exchange.await {
+        Ok(done) => done,
+        Err(_) => Err(PairError::Broken("it took too long".to_owned())),
+    }
+}
+
+async fn exchange(
+    identity: &Identity,
+    asked: &PairRequest<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Pairing, PairError> {
+    let token = asked.token.trim().to_ascii_uppercase();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if token.is_empty() || token.len() > TOKEN || !token.chars().all(plain) {
+        return Err(PairError::Asked("a token is letters, digits and dashes"));
+    }
+    let base = Url::parse(asked.studio).map_err(|_error| PairError::Asked("that is no address"))?;
+    if base.scheme() != "https" || base.host_str().is_none() {
+        return Err(PairError::Asked("the address begins with https://"));
+    }
+    let url = base
+        .join("/api/v1/devices/pair")
+        .map_err(|_error| PairError::Asked("that is no address"))?;
+    let body = request(identity, asked, &token, &*clock)?;
+    let checks = Checks {
+        ca_pem: asked.ca_pem,
+        pins: &[],
+        device: None,
+        floor: Duration::ZERO,
+    };
+    let stream = channel::connect(&url, tls::client(&checks, clock)?).await?;
+    let (status, answer) = post(&url, stream, body).await?;
+    if status != StatusCode::CREATED && status != StatusCode::OK {
+        return Err(refused(status, &answer));
+    }
+    let value = protocol::parse(&answer).map_err(|error| PairError::Answer(error.to_string()))?;
+    let answer: Answer =
+        protocol::shape(&value).map_err(|error| PairError::Answer(error.to_string()))?;
+    paired(answer)
+}
+
+fn request(
+    identity: &Identity,
+    asked: &PairRequest<'_>,
+    token: &str,
+    clock: &dyn Clock,
+) -> Result<Vec<u8>, PairError> {
+    let key = identity.signing_key()?;
+    let serial = identity.serial.as_str();
+    let nonce = random_hex()?;
+    let since = clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+    let since = u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(0);
+    let timestamp = Timestamp::from_millis(since);
+    let proof = key.sign(proof_text(serial, token, &nonce, timestamp).as_bytes());
+    let unsigned = || IdentityError::Key("used for a request");
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, serial.to_owned());
+    let csr = params
+        .serialize_request(&identity.tls_key()?)
+        .and_then(|request| request.pem())
+        .map_err(|_error| unsigned())?;
+    let body = json!({
+        "serial": serial, "pairing_token": token, "agent_version": env!("CARGO_PKG_VERSION"),
+        "hardware": {"arch": std::env::consts::ARCH, "os": std::env::consts::OS},
+        "signing_public_key": key.public().to_base64(), "csr_pem": csr,
+        "capabilities": asked.capabilities, "nonce": nonce, "timestamp": timestamp,
+        "proof": Base64::from(proof.to_vec()),
+    });
+    Ok(body.to_string().into_bytes())
+}
+
+async fn post(
+    url: &Url,
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Vec<u8>), PairError> {
+    let broken = |error: &dyn std::fmt::Display| PairError::Broken(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| broken(&error))?;
+    let driving = runtime::spawn(async move {
+        // What goes wrong here is seen by whoever waits for the answer.
+        let _seen = connection.await;
+    });
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(url.path())
+        .header(
+            HOST,
+            &url[url::Position::BeforeHost..url::Position::AfterPort],
+        )
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| broken(&error))?;
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| broken(&error))?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ANSWER).collect().await;
+    let body = body.map_err(|error| broken(&error))?.to_bytes().to_vec();
+    driving.abort();
+    Ok((status, body))
+}
+
+fn refused(status: StatusCode, answer: &[u8]) -> PairError {
+    let value: Value = protocol::parse(answer).unwrap_or(Value::Null);
+    let text = |name: &str, or: &str| {
+        let text = value["error"][name].as_str().unwrap_or(or);
+        text.chars().filter(|c| !c.is_control()).take(200).collect()
+    };
+    PairError::Refused {
+        status: status.as_u16(),
+        code: text("code", "PAIR_REFUSED"),
+        message: text("message", status.as_str()),
+    }
+}
+
+fn paired(answer: Answer) -> Result<Pairing, PairError> {
+    let wrong = |text: &str| PairError::Answer(text.to_owned());
+    if answer.root.tenant_id != answer.tenant_id {
+        return Err(wrong("the root is another customer's"));
+    }
+    let pins = answer.spki_pins.len();
+    if !(2..=8).contains(&pins) || answer.spki_pins.iter().any(|pin| pin.bytes().len() != 32) {
+        return Err(wrong("there have to be two to eight pins of 32 bytes"));
+    }
+    if answer.transports.len() > 8 {
+        return Err(wrong("there are more than eight transports"));
+    }
+    let pairing = Pairing {
+        id: random_id()?,
+        device_id: answer.device_id,
+        tenant_id: answer.tenant_id,
+        root: answer.root,
+        keyset: answer.keyset.to_string(),
+        client_cert_pem: answer.client_cert_pem,
+        ca_pem: answer.ca_pem,
+        spki_pins: answer.spki_pins,
+        transports: answer.transports,
+        paired_at: answer.server_time,
+    };
+    let _believed = pairing.trust()?;
+    if pairing.ways().is_empty() {
+        return Err(wrong("there is no transport that this agent knows"));
+    }
+    Ok(pairing)
+}

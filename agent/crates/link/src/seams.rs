@@ -1,0 +1,57 @@
+//! What the link is given by the agent: where rows are kept, and who carries commands out.
+
+use control::{Outcome, Row, Stored};
+use protocol::command::{Command, CommandType};
+use protocol::{Capabilities, ClockSource, DeviceState, MessageId};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+
+/// Rows could not be kept or read; the text is for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct KeepError(pub String);
+
+/// Keeps rows. Both calls block.
+pub trait Keeper: Send + Sync + 'static {
+    /// All that is kept for this pairing; what was kept for another one is forgotten.
+    ///
+    /// # Errors
+    /// [`KeepError`].
+    fn load(&self, pairing: &MessageId) -> Result<Stored, KeepError>;
+
+    /// Writes rows, all or none, so that no power cut undoes them once it returns.
+    ///
+    /// # Errors
+    /// [`KeepError`]; the same rows are given again then.
+    fn keep(&self, rows: &[Row]) -> Result<(), KeepError>;
+}
+
+/// What the device says of itself in its hello.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// What it is doing.
+    pub state: DeviceState,
+    /// What sets its clock.
+    pub clock: ClockSource,
+}
+
+/// What becomes of a command.
+pub type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// Carries commands out.
+pub trait Hands: Send + Sync + 'static {
+    /// The types that are carried out; all others answer `FEATURE_DISABLED`.
+    fn commands(&self) -> BTreeSet<CommandType>;
+
+    /// What the device says of itself.
+    fn about(&self) -> About;
+
+    /// Carries one command out. It has been accepted durably and may begin now.
+    fn carry_out(&self, command: Command) -> Work;
+
+    /// Whether nothing runs that a command could have begun: what it kept is free then.
+    fn is_idle(&self) -> bool;
+}

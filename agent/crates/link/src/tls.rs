@@ -1,0 +1,186 @@
+//! TLS to Studio: a chain to the authorities that are trusted, pins on top of it, and a time that does
+//! not go back.
+
+use protocol::Base64;
+use runtime::Clock;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring as provider};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Most certificates of authorities.
+const AUTHORITIES: usize = 512;
+
+/// Why TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// No certificate of an authority could be read.
+    #[error("there is no certificate of an authority to check Studio's by")]
+    NoAuthority,
+    /// The device's own certificate does not fit its key.
+    #[error("the device's certificate cannot be used")]
+    Certificate(#[source] rustls::Error),
+    /// The device's own certificate or key cannot be read.
+    #[error("the device's certificate or its key cannot be read")]
+    Pem,
+    /// The checks could not be set up.
+    #[error("the checks of certificates cannot be set up")]
+    Verifier,
+}
+
+/// The time of day, but not before a bound.
+struct Floored {
+    clock: Arc<dyn Clock>,
+    floor: Duration,
+}
+
+impl fmt::Debug for Floored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Floored({:?})", self.floor)
+    }
+}
+
+impl TimeProvider for Floored {
+    fn current_time(&self) -> Option<UnixTime> {
+        let wall = self.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+        let wall = wall.unwrap_or_default();
+        Some(UnixTime::since_unix_epoch(wall.max(self.floor)))
+    }
+}
+
+/// An ordinary check of the chain, and after it the server's key has to be a pinned one.
+#[derive(Debug)]
+struct Pinned {
+    chain: Arc<WebPkiServerVerifier>,
+    pins: Vec<Base64>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.chain.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let digest = protocol::Digest::of(&key);
+        if self.pins.iter().any(|pin| pin.bytes() == digest.bytes()) {
+            Ok(verified)
+        } else {
+            Err(rustls::Error::General(
+                "the server's key is not a pinned one".to_owned(),
+            ))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// How a server is checked, and how the device shows itself.
+pub(crate) struct Checks<'a> {
+    /// Authorities as PEM; those of the system where it is `None`.
+    pub(crate) ca_pem: Option<&'a str>,
+    /// Keys that the server may have; any where it is empty.
+    pub(crate) pins: &'a [Base64],
+    /// The device's certificate and key as PEM.
+    pub(crate) device: Option<(&'a str, &'a str)>,
+    /// The time is not before this, in time since 1970.
+    pub(crate) floor: Duration,
+}
+
+/// Settings of TLS connections.
+pub(crate) fn client(
+    checks: &Checks<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let provider: Arc<CryptoProvider> = Arc::new(provider::default_provider());
+    let mut roots = RootCertStore::empty();
+    match checks.ca_pem {
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()).take(AUTHORITIES) {
+                let certificate = certificate.map_err(|_error| TlsError::NoAuthority)?;
+                roots
+                    .add(certificate)
+                    .map_err(|_error| TlsError::NoAuthority)?;
+            }
+        }
+        None => {
+            let _counts =
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err(TlsError::NoAuthority);
+    }
+    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|_error| TlsError::Verifier)?;
+    let verifier: Arc<dyn ServerCertVerifier> = if checks.pins.is_empty() {
+        chain
+    } else {
+        Arc::new(Pinned {
+            chain,
+            pins: checks.pins.to_vec(),
+        })
+    };
+    let time = Arc::new(Floored {
+        clock,
+        floor: checks.floor,
+    });
+    let config = ClientConfig::builder_with_details(provider, time)
+        .with_safe_default_protocol_versions()
+        .map_err(|_error| TlsError::Verifier)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let config = match checks.device {
+        Some((certificate, key)) => {
+            let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
+                .take(8)
+                .collect::<Result<_, _>>()
+                .map_err(|_error| TlsError::Pem)?;
+            let key =
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_error| TlsError::Pem)?;
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(TlsError::Certificate)?
+        }
+        None => config.with_no_client_auth(),
+    };
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,245 @@
+//! The link's rows in the store: commands, outbox, and single values.
+//!
+//! What a row means is `control::Stored`'s; this only finds a place for each. Rows are not sealed: those
+//! that hold arguments are of commands that may be done twice, and none of those has a secret.
+
+use control::{CommandRow, OutboxRow, Row, Stored};
+use link::{KeepError, Keeper};
+use protocol::command::Target;
+use protocol::{Digest, Floor, Lane, MessageId, TrustRecord, Window};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{Batch, Store, Tree, WriteError};
+
+/// The row that names the pairing which the others belong to.
+const PAIRING: &str = "pairing";
+const TRUST: &str = "trust";
+const FLOOR: &str = "floor";
+
+/// Keeps rows in the store.
+pub struct RowKeeper {
+    store: Store,
+}
+
+/// The outbox as it is kept: envelopes are text.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    message_id: MessageId,
+    envelope: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    epoch: u64,
+    window: Window,
+}
+
+const fn lane_id(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Emergency => "window-emergency",
+        Lane::Ordinary => "window-ordinary",
+    }
+}
+
+fn hold_id(target: &Target) -> Result<String, KeepError> {
+    let text = serde_json::to_vec(target).map_err(|error| fault(&error))?;
+    Ok(format!("hold-{}", Digest::of(&text)))
+}
+
+fn fault(error: &dyn std::error::Error) -> KeepError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    KeepError(text)
+}
+
+impl RowKeeper {
+    /// Rows in this store.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    fn value<T: serde::de::DeserializeOwned>(&self, id: &str) -> Result<Option<T>, KeepError> {
+        self.store
+            .get(Tree::Link, id)
+            .map_err(|error| fault(&error))
+    }
+
+    /// Every row; one of another shape is an error, since leaving it out could do a command twice.
+    fn all<T: serde::de::DeserializeOwned>(
+        &self,
+        tree: Tree,
+    ) -> Result<Vec<(String, T)>, KeepError> {
+        let rows: Vec<(String, Value)> = self.store.list(tree).map_err(|error| fault(&error))?;
+        rows.into_iter()
+            .map(|(id, value)| match serde_json::from_value(value) {
+                Ok(row) => Ok((id, row)),
+                Err(error) => Err(fault(&error)),
+            })
+            .collect()
+    }
+
+    fn forget_all(&self, pairing: &MessageId) -> Result<(), KeepError> {
+        let mut batch = Batch::new();
+        for tree in [Tree::Commands, Tree::Outbox, Tree::Link] {
+            for (id, _) in self.all::<Value>(tree)? {
+                batch = batch.delete(tree, &id).map_err(|error| fault(&error))?;
+            }
+        }
+        let batch = batch
+            .put(Tree::Link, PAIRING, pairing)
+            .map_err(|error| fault(&error))?;
+        self.store.commit(batch).map_err(|error| fault(&error))
+    }
+}
+
+fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
+    let wrong = |error: WriteError| fault(&error);
+    match row {
+        Row::Command(row) => batch.put(Tree::Commands, row.message_id.as_str(), row),
+        Row::Forget(id) => batch.delete(Tree::Commands, id.as_str()),
+        Row::Window {
+            lane,
+            epoch,
+            window,
+        } => {
+            let numbers = Numbers {
+                epoch: *epoch,
+                window: window.clone(),
+            };
+            batch.put(Tree::Link, lane_id(*lane), &numbers)
+        }
+        Row::Trust(trust) => batch.put(Tree::Link, TRUST, trust),
+        Row::Floor(floor) => batch.put(Tree::Link, FLOOR, floor),
+        Row::Outbox(row) => {
+            let envelope =
+                String::from_utf8(row.envelope.clone()).map_err(|error| fault(&error))?;
+            let waiting = Waiting {
+                message_id: row.message_id.clone(),
+                envelope,
+            };
+            batch.put(Tree::Outbox, &row.number.to_string(), &waiting)
+        }
+        Row::Sent(number) => batch.delete(Tree::Outbox, &number.to_string()),
+        Row::Hold(target) => batch.put(Tree::Link, &hold_id(target)?, target),
+        Row::Unhold(target) => batch.delete(Tree::Link, &hold_id(target)?),
+    }
+    .map_err(wrong)
+}
+
+impl Keeper for RowKeeper {
+    fn load(&self, pairing: &MessageId) -> Result<Stored, KeepError> {
+        if self.value::<MessageId>(PAIRING)?.as_ref() != Some(pairing) {
+            self.forget_all(pairing)?;
+        }
+        let mut stored = Stored {
+            trust: self.value::<TrustRecord>(TRUST)?,
+            floor: self.value::<Floor>(FLOOR)?,
+            ..Stored::default()
+        };
+        for lane in [Lane::Emergency, Lane::Ordinary] {
+            if let Some(Numbers { epoch, window }) = self.value(lane_id(lane))? {
+                stored.apply(Row::Window {
+                    lane,
+                    epoch,
+                    window,
+                });
+            }
+        }
+        for (_, row) in self.all::<CommandRow>(Tree::Commands)? {
+            stored.apply(Row::Command(Box::new(row)));
+        }
+        for (number, row) in self.all::<Waiting>(Tree::Outbox)? {
+            let number = number
+                .parse()
+                .map_err(|error: std::num::ParseIntError| fault(&error))?;
+            stored.apply(Row::Outbox(OutboxRow {
+                number,
+                message_id: row.message_id,
+                envelope: row.envelope.into_bytes(),
+            }));
+        }
+        for (id, value) in self.all::<Value>(Tree::Link)? {
+            if id.starts_with("hold-") {
+                let target = serde_json::from_value(value).map_err(|error| fault(&error))?;
+                stored.apply(Row::Hold(target));
+            }
+        }
+        Ok(stored)
+    }
+
+    fn keep(&self, rows: &[Row]) -> Result<(), KeepError> {
+        let mut batch = Batch::new();
+        for row in rows {
+            batch = place(batch, row)?;
+        }
+        self.store.commit(batch).map_err(|error| fault(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Timestamp;
+    use protocol::command::TargetKind;
+    use runtime::{Clock, SystemClock};
+
+    fn id(n: u8) -> MessageId {
+        MessageId::parse(format!("00000000-0000-0000-0000-0000000000{n:02x}")).unwrap()
+    }
+
+    fn outbox(number: u64) -> Row {
+        Row::Outbox(OutboxRow {
+            number,
+            message_id: id(9),
+            envelope: b"{}".to_vec(),
+        })
+    }
+
+    #[test]
+    fn rows_mean_in_the_store_what_they_mean_to_the_core() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
+        let keeper = RowKeeper::new(store);
+        let mut meant = keeper.load(&id(1)).unwrap();
+        let batches = [
+            vec![
+                outbox(9),
+                outbox(10),
+                Row::Window {
+                    lane: Lane::Ordinary,
+                    epoch: 3,
+                    window: Window::default().marked(7),
+                },
+                Row::Floor(Floor {
+                    not_before: Timestamp::from_millis(1_780_315_200_000),
+                }),
+                Row::Hold(Target::all(TargetKind::Program)),
+            ],
+            vec![
+                Row::Sent(9),
+                Row::Unhold(Target::all(TargetKind::Program)),
+                Row::Hold(Target::all(TargetKind::Overlay)),
+            ],
+        ];
+        for rows in batches {
+            keeper.keep(&rows).unwrap();
+            rows.into_iter().for_each(|row| meant.apply(row));
+            let read = keeper.load(&id(1)).unwrap();
+            assert_eq!(
+                serde_json::to_value(&read).unwrap(),
+                serde_json::to_value(&meant).unwrap()
+            );
+        }
+        let other = keeper.load(&id(2)).unwrap();
+        assert_eq!(
+            serde_json::to_value(&other).unwrap(),
+            serde_json::to_value(Stored::default()).unwrap(),
+            "rows of another pairing count"
+        );
+    }
+}

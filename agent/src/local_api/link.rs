@@ -1,0 +1,89 @@
+//! The link to Studio over HTTP: how it is. Pairing is done on the command line.
+
+use super::AppState;
+use crate::link::Link;
+use axum::Json;
+use axum::extract::State;
+use link::LinkState;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this resource.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(link_status))
+}
+
+/// How the link to Studio is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"serial": "VS-7K3M-Q2XR-9TBW", "device_id": "dev-1", "state": "online",
+    "address": "wss://studio.example:443", "sessions": 1, "failures": 0, "last_error": null,
+    "next_try_ms": null, "open_commands": 0, "outbox": 0, "carried_out": 12,
+    "refused": {"SIGNATURE_INVALID": 1}, "alerts": {}, "events_lost": 0}))]
+struct LinkView {
+    /// The device's serial.
+    serial: Option<String>,
+    /// Its id in Studio, while it is paired.
+    device_id: Option<String>,
+    /// `unpaired`, `connecting`, `online`, `backoff` or `auth_failed`.
+    #[schema(value_type = String)]
+    state: LinkState,
+    /// Where the connection goes.
+    address: Option<String>,
+    /// Sessions since the agent started.
+    sessions: u64,
+    /// Failures in a row.
+    failures: u32,
+    /// What went wrong last.
+    last_error: Option<String>,
+    /// Milliseconds to the next try, as it was chosen.
+    next_try_ms: Option<u64>,
+    /// Commands that are accepted and not at their end.
+    open_commands: usize,
+    /// Messages that wait for their receipt.
+    outbox: usize,
+    /// Commands that were handed to a module since the agent started.
+    carried_out: u64,
+    /// Refusals since the agent started, by code.
+    #[schema(value_type = std::collections::HashMap<String, u64>)]
+    refused: BTreeMap<&'static str, u64>,
+    /// What only an attack or a grave fault explains.
+    #[schema(value_type = std::collections::HashMap<String, u64>)]
+    alerts: BTreeMap<&'static str, u64>,
+    /// Events that were lost since the outbox was full.
+    events_lost: u64,
+}
+
+/// Answers how the link to Studio is.
+#[utoipa::path(
+    get,
+    path = "/api/link",
+    tag = "link",
+    responses((status = 200, description = "How it is", body = LinkView)),
+)]
+async fn link_status(State(app): State<AppState>) -> Json<LinkView> {
+    let Link {
+        serial,
+        device_id,
+        status,
+    } = app.link;
+    let status = status.borrow().clone();
+    Json(LinkView {
+        serial,
+        device_id,
+        state: status.state,
+        address: status.address,
+        sessions: status.sessions,
+        failures: status.failures,
+        last_error: status.last_error,
+        next_try_ms: status.next_try_ms,
+        open_commands: status.open_commands,
+        outbox: status.outbox,
+        carried_out: status.carried_out,
+        refused: status.refused,
+        alerts: status.alerts,
+        events_lost: status.events_lost,
+    })
+}

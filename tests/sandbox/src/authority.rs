@@ -1,0 +1,88 @@
+//! Certificates: an authority of our own, the server's, and those of devices.
+
+use protocol::{Base64, Digest};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PublicKeyData,
+};
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use std::sync::Arc;
+
+/// The authority, and two server keys: one is pinned and one is not.
+pub(crate) struct Authority {
+    pub(crate) ca_pem: String,
+    ca_der: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    pinned: KeyPair,
+    /// Pinned too, for the next change of keys.
+    next: KeyPair,
+    other: KeyPair,
+}
+
+fn pin(key: &KeyPair) -> Base64 {
+    let digest = Digest::of(&key.subject_public_key_info());
+    digest.bytes().to_vec().into()
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "sandbox authority");
+        let certificate = params.self_signed(&key).unwrap();
+        Self {
+            ca_pem: certificate.pem(),
+            ca_der: certificate.der().clone(),
+            issuer: Issuer::new(params, key),
+            pinned: KeyPair::generate().unwrap(),
+            next: KeyPair::generate().unwrap(),
+            other: KeyPair::generate().unwrap(),
+        }
+    }
+
+    pub(crate) fn pins(&self) -> [Base64; 2] {
+        [pin(&self.pinned), pin(&self.next)]
+    }
+
+    /// A certificate for the key of a request; `None` when it is none.
+    pub(crate) fn for_device(&self, csr_pem: &str) -> Option<String> {
+        let request = CertificateSigningRequestParams::from_pem(csr_pem).ok()?;
+        Some(request.signed_by(&self.issuer).ok()?.pem())
+    }
+
+    /// TLS for the server; with `devices` it demands a certificate of this authority, with `pinned`
+    /// unset its key is one that nobody has pinned.
+    pub(crate) fn server(&self, devices: bool, pinned: bool) -> Arc<ServerConfig> {
+        let key = if pinned { &self.pinned } else { &self.other };
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let params = CertificateParams::new(names).unwrap();
+        let certificate = params.signed_by(key, &self.issuer).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = if devices {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.ca_der.clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .unwrap();
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Arc::new(
+            builder
+                .with_single_cert(vec![certificate.der().clone()], private)
+                .unwrap(),
+        )
+    }
+}
