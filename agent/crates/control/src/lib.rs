@@ -2,8 +2,7 @@
 //!
 //! Owns the rules of dispatch as one state machine, [`Core`]: inputs in, [`Effect`]s out. It does no I/O,
 //! reads no clock and starts nothing; whoever drives it carries the effects out and says how they went.
-//! There is no transport yet, and nothing in the agent drives it: it is the core alone. Uses `protocol`
-//! and none of the crates of the domain.
+//! The `link` crate is that driver. Uses `protocol` and none of the crates of the domain.
 //!
 //! The order that everything here serves: verify → keep durably → ack `accepted` → effect → keep the
 //! result → ack `completed` or `failed`. What has been answered, no power cut can undo.
