@@ -23,6 +23,7 @@ PROMISES := \
 	latency \
 	lifecycle \
 	link \
+	mediaserver \
 	overlays \
 	preview \
 	protocols \
@@ -129,3 +130,12 @@ bench-link: ## commands a second through the dispatcher, beside bare ring; QUICK
 
 schemas: ## writes protocol/schemas and protocol/vectors anew after a change of the wire
 	@UPDATE_GOLDEN=1 $(TEST) --test wire_drift
+
+encoder-long: setup-test ## 10 deaths and 10 hangs of the encoder
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=encoder
+
+mediaserver-long: setup-test ## 5 deaths and 5 hangs of the media server
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=mediaserver
+
+hd-long: setup-test ## a minute of three cameras at 1080p30: frames, encoder, processor
+	@$(MAKE) --no-print-directory media T=hd

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// An encoder without progress for so long is replaced.
-pub(super) const STALL: Duration = Duration::from_secs(3);
+pub(super) const STALL: Duration = Duration::from_secs(1);
 
 /// The program's bit rate, from what the media server received of it.
 #[derive(Debug, Default)]

@@ -111,11 +111,17 @@ fn program(parts: &Parts, session: &Session) -> ProgramStatus {
         kbps: session.kbps(),
         encoder_restarts: encoder.map_or(0, |encoder| u64::from(encoder.restarts)),
         encoder_pid: encoder.map(|encoder| encoder.pid).filter(|pid| *pid != 0),
+        publishing: encoder.is_some_and(|encoder| encoder.outputs.iter().all(|to| to.connected)),
+        mix_us: stats.hand_p50_us,
+        encode_us: encoder.map_or(0, |encoder| encoder.encode_p50_us),
+        publish_us: encoder.map_or(0, |encoder| encoder.publish_p50_us),
     }
 }
 
 fn encoder(session: &Session) -> EncoderStatus {
-    let chosen = session.trial.chosen;
+    let encodes = session.program.stats().encoders;
+    let now = encodes.first().and_then(|encoder| encoder.encoder);
+    let chosen = now.unwrap_or(session.trial.chosen);
     let software = chosen.name == model::EncoderName::X264;
     let tried = session.trial.tried.iter().map(|tried| {
         let preset = if tried.candidate.name == model::EncoderName::X264 {
@@ -137,6 +143,9 @@ fn encoder(session: &Session) -> EncoderStatus {
         }
     });
     let mut why = tried.collect::<Vec<_>>().join("; ");
+    if chosen != session.trial.chosen {
+        why.push_str("; the chosen one kept ending");
+    }
     if !session.trial.fast_enough {
         why.push_str("; the machine may be too slow for this profile");
     }
@@ -216,6 +225,7 @@ fn input(parts: &Parts, session: &Session, open: &Open) -> InputStatus {
             dropped: 0,
             late: 0,
             duplicate: 0,
+            wait_us: 0,
             restarts: 0,
         };
     };
@@ -237,6 +247,7 @@ fn input(parts: &Parts, session: &Session, open: &Open) -> InputStatus {
         dropped: stats.dropped,
         late: stats.late,
         duplicate: stats.duplicate,
+        wait_us: stats.wait_p50_us,
         restarts: u64::from(stats.restarts),
         last_error: trouble.or_else(|| stats.last_cause.map(|cause| cause.describe().to_owned())),
     }

@@ -172,6 +172,14 @@ pub struct ProgramStatus {
     pub encoder_restarts: u64,
     /// The encoder's process id.
     pub encoder_pid: Option<u32>,
+    /// Whether the media server takes the program now.
+    pub publishing: bool,
+    /// Microseconds from a frame's due time until it is handed to the encoder; median.
+    pub mix_us: u32,
+    /// Microseconds that the encoder has a frame; median.
+    pub encode_us: u32,
+    /// Microseconds from the encoder until the media server has the frame; median.
+    pub publish_us: u32,
 }
 
 /// Which source stands on program for the one that is wanted.
@@ -247,6 +255,8 @@ pub struct InputStatus {
     pub late: u64,
     /// Program frames that had to show a picture twice.
     pub duplicate: u64,
+    /// Microseconds from a picture's arrival until the tick on which it was shown; median, cameras only.
+    pub wait_us: u32,
     /// How often its decoder was started again.
     pub restarts: u64,
     /// Why its decoder ended last.

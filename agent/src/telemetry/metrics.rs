@@ -274,7 +274,28 @@ fn program(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Res
     metric.encode(to.encode_descriptor("program_fps", help, None, metric.metric_type())?)?;
     let metric = ConstGauge::new(i64::from(program.kbps));
     let help = "Bit rate of the program in kilobits a second";
-    metric.encode(to.encode_descriptor("program_kbps", help, None, metric.metric_type())?)
+    metric.encode(to.encode_descriptor("program_kbps", help, None, metric.metric_type())?)?;
+    for (part, help, us) in [
+        (
+            "program_latency_mix_seconds",
+            "From a frame's due time until the encoder is given it, median",
+            program.mix_us,
+        ),
+        (
+            "program_latency_encode_seconds",
+            "How long the encoder has a frame, median",
+            program.encode_us,
+        ),
+        (
+            "program_latency_publish_seconds",
+            "From the encoder until the media server has a frame, median",
+            program.publish_us,
+        ),
+    ] {
+        let metric = ConstGauge::new(f64::from(us) / 1e6);
+        metric.encode(to.encode_descriptor(part, help, None, metric.metric_type())?)?;
+    }
+    Ok(())
 }
 
 fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
@@ -306,6 +327,23 @@ fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Resu
             let labels = [("input", input.name.as_str())];
             ConstCounter::new(of(input)).encode(family.encode_family(&labels)?)?;
         }
+    }
+    let cameras = || {
+        status
+            .inputs
+            .iter()
+            .filter(|input| input.camera_id.is_some())
+    };
+    if cameras().next().is_none() {
+        return Ok(());
+    }
+    let kind = ConstGauge::new(0.0).metric_type();
+    let help = "From a picture's arrival until the tick on which it was shown, median";
+    let mut family = to.encode_descriptor("input_latency_buffer_seconds", help, None, kind)?;
+    for input in cameras() {
+        let labels = [("input", input.name.as_str())];
+        let metric = ConstGauge::new(f64::from(input.wait_us) / 1e6);
+        metric.encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }

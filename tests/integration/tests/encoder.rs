@@ -1,4 +1,5 @@
-//! The encoder may die while the show is live: platforms keep their connections.
+//! The encoder may die or hang while the show is live: platforms keep their connections, and a second
+//! after it is found there are new pictures.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,10 +9,33 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, MediaServer, cue, judge, record, timeline, until};
-use integration::{report, three_cameras};
+use harness::{Agent, MediaServer, Tap, cue, judge, record, timeline, until};
+use integration::{long, report, three_cameras};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+/// An encoder that hangs is found after so long without a picture (`show::session::STALL`).
+const STALL: f64 = 1.0;
+/// Looking for it, and the reader's own delay, on top.
+const LOOK: f64 = 0.2;
+/// From finding it to new pictures.
+const BACK: f64 = 1.0;
+
+fn signal(name: &str, process: u64) {
+    let done = Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .status();
+    assert!(done.unwrap().success());
+}
+
+/// The longest time in seconds without a picture since a moment.
+fn longest_pause(tap: &Tap, since: Instant) -> f64 {
+    let seen = tap.seen();
+    let from = seen.partition_point(|frame| frame.at < since);
+    let times = seen[from.saturating_sub(1)..].windows(2);
+    let pauses = times.map(|pair| (pair[1].at - pair[0].at).as_secs_f64());
+    pauses.fold(0.0, f64::max)
+}
 
 #[test]
 fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
@@ -28,36 +52,52 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
     let all_send = || sinks.iter().all(|sink| sink.bytes("live/key") > 100_000);
     assert!(until(Duration::from_secs(15), all_send));
     let before = connections();
-    let encoder = agent.encoder_pid().unwrap();
+    let rounds = if long() { 10 } else { 2 };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("platform.nut");
     let url = sinks[0].rtmp("live/key");
+    let mut pauses = Vec::new();
     let seen = std::thread::scope(|scope| {
-        let recorder = scope.spawn(|| record(&url, 10.0, &file));
-        std::thread::sleep(Duration::from_secs(4));
-        let killed = Command::new("kill")
-            .args(["-9", &encoder.to_string()])
-            .status();
-        assert!(killed.unwrap().success());
-        let began = Instant::now();
-        let back = until(Duration::from_secs(10), || {
-            agent.encoder_pid().is_some_and(|now| now != encoder)
-                && agent.status()["metrics"]["encoder_restarts"] == 1
-        });
-        assert!(back, "{}", agent.status());
-        report(
-            "a new encoder after, s",
-            format!("{:.2}", began.elapsed().as_secs_f64()),
+        let recorder = scope.spawn(|| record(&url, 12.0 * f64::from(rounds), &file));
+        let tap = Tap::on(&sinks[1].rtsp("live/key"));
+        assert!(
+            tap.wait(Duration::from_secs(10), |f| f.code.is_some())
+                .is_some()
         );
+        std::thread::sleep(Duration::from_secs(2));
+        for round in 0..rounds * 2 {
+            // Two deaths, two hangs, and so on.
+            let hang = round % 2 == 1;
+            let encoder = agent.encoder_pid().unwrap();
+            let began = Instant::now();
+            signal(if hang { "STOP" } else { "KILL" }, encoder);
+            let back = until(Duration::from_secs(10), || {
+                agent.encoder_pid().is_some_and(|now| now != encoder)
+            });
+            assert!(back, "{}", agent.status());
+            // The pictures after it have to come out at the platform, too.
+            let since = tap.seen().len();
+            assert!(until(Duration::from_secs(10), || {
+                tap.seen().len() > since + 30
+            }));
+            let pause = longest_pause(&tap, began);
+            let limit = LOOK + BACK + if hang { STALL } else { 0.0 };
+            let what = if hang { "hang" } else { "death" };
+            pauses.push(format!("{what} {pause:.2}"));
+            assert!(pause <= limit, "{what}: {pause:.2} s without a picture");
+            std::thread::sleep(Duration::from_secs(1));
+        }
         recorder.join().unwrap();
         judge(&file)
     });
+    report(
+        "longest time without a picture at a platform, s",
+        pauses.join(", "),
+    );
     assert_eq!(connections(), before, "a platform lost its connection");
-    let slate = seen
-        .frames
-        .iter()
-        .filter(|frame| frame.code.is_none())
-        .count();
+    let restarts = agent.status()["metrics"]["encoder_restarts"].as_u64();
+    assert_eq!(restarts, Some(2 * u64::from(rounds)));
+    let slate = seen.frames.iter().filter(|f| f.code.is_none()).count();
     let steps: Vec<i64> = seen
         .frames
         .windows(2)
@@ -69,8 +109,9 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
         "longest and shortest step, ms",
         format!("{:?} {:?}", steps.iter().max(), steps.iter().min()),
     );
+    let longest = ((STALL + LOOK + BACK) * 1000.0) as i64;
     assert!(
-        steps.iter().all(|step| (0..1000).contains(step)),
+        steps.iter().all(|step| (0..longest).contains(step)),
         "{steps:?}"
     );
     assert!(

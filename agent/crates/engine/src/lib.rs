@@ -10,5 +10,6 @@ pub mod mediamtx;
 pub mod nut;
 pub mod process;
 pub mod program;
+mod publish;
 pub mod tools;
 pub mod trial;

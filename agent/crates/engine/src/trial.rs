@@ -86,6 +86,16 @@ pub fn choose(launcher: &Launcher, ffmpeg: &Path, profile: &Profile) -> Result<T
     Err(TrialError::NoEncoder(tried))
 }
 
+/// What encodes instead of an encoder that keeps ending: libx264, the next candidate that needs no
+/// device, at a preset that any machine keeps up with. `None` where it is libx264 already: that no
+/// other preset cures.
+pub(crate) fn fallback(failed: Chosen, profile: &Profile) -> Option<Chosen> {
+    (failed.name != EncoderName::X264).then(|| Chosen {
+        name: EncoderName::X264,
+        preset: profile.slowest.min(X264Preset::Superfast),
+    })
+}
+
 fn candidates(profile: &Profile) -> impl Iterator<Item = Chosen> {
     const SLOWEST_FIRST: [X264Preset; 6] = [
         X264Preset::Medium,
@@ -256,6 +266,20 @@ mod tests {
         assert_eq!(all[0].name, EncoderName::V4l2m2m);
         assert_eq!(all[5].preset, X264Preset::Faster);
         assert_eq!(all[8].preset, X264Preset::Ultrafast);
+    }
+
+    #[test]
+    fn only_hardware_has_another_encoder_behind_it() {
+        let chosen = |name| Chosen {
+            name,
+            preset: X264Preset::Medium,
+        };
+        let other = fallback(chosen(EncoderName::Vaapi), &profile()).unwrap();
+        assert_eq!(
+            (other.name, other.preset),
+            (EncoderName::X264, X264Preset::Superfast)
+        );
+        assert_eq!(fallback(chosen(EncoderName::X264), &profile()), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a source's parts know of each other: flags and counters, without locks.
 
 use crate::process::{Cause, Process};
+use crate::program::Times;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
@@ -55,6 +56,9 @@ pub struct InputStats {
     pub jitter_ns: i64,
     /// How long pictures wait before they are shown, nanoseconds.
     pub buffer_ns: i64,
+    /// From a picture's arrival until the tick on which it was shown, median of all that were on air,
+    /// microseconds; live sources only.
+    pub wait_p50_us: u32,
     /// Times that the offset was taken anew.
     pub reanchored: u64,
     /// Median time between pictures, nanoseconds; 0 while unknown.
@@ -88,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) offset_ns: AtomicI64,
     pub(crate) jitter_ns: AtomicI64,
     pub(crate) buffer_ns: AtomicI64,
+    pub(crate) wait: Times,
     pub(crate) interval_ns: AtomicI64,
     pub(crate) last_frame_ns: AtomicI64,
     pub(crate) restarts: AtomicU32,
@@ -171,6 +176,7 @@ impl Shared {
                 .then(|| t(&self.offset_ns)),
             jitter_ns: t(&self.jitter_ns),
             buffer_ns: t(&self.buffer_ns),
+            wait_p50_us: self.wait.quantile(0.5),
             reanchored: n(&self.reanchored),
             interval_ns: t(&self.interval_ns),
             last_frame_ns: t(&self.last_frame_ns),

@@ -21,8 +21,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 const STARTING: Duration = Duration::from_millis(50);
 /// How long it may take to answer for the first time.
 const START_LIMIT: Duration = Duration::from_secs(15);
-/// Looks in a row that may fail before it is taken to hang.
-const MISSES: u32 = 3;
+/// Looks in a row that may fail before it is taken to hang. After the first the next follows at once,
+/// so that a hang is found two deadlines of the API after the look that meets it.
+const MISSES: u32 = 2;
 /// MediaMTX answers nothing while it takes leave of a WHIP server that does not answer: ten seconds for
 /// the connection and ten for the farewell. What it sends goes on meanwhile.
 const FAREWELL: Duration = Duration::from_secs(25);
@@ -126,7 +127,8 @@ impl Keeper {
             self.report(&want, outcome.as_ref().err());
             if look {
                 self.judge(outcome.err());
-                due = began + if self.state.up { PERIOD } else { STARTING };
+                let calm = self.state.up && self.state.misses == 0;
+                due = began + if calm { PERIOD } else { STARTING };
             }
             if asks {
                 self.board.answered.send_replace(request);

@@ -21,7 +21,8 @@ pub(super) enum Change {
 }
 
 /// The calls that lead from `applied` to `wanted`. Removals come first: a stream key must not be
-/// opened twice.
+/// opened twice. What is forwarded comes last: it reads another path, which has to be there, or it is
+/// tried again only after five seconds.
 pub(super) fn changes(
     wanted: &BTreeMap<PathName, Arc<PathSpec>>,
     applied: &BTreeMap<PathName, Arc<PathSpec>>,
@@ -30,9 +31,11 @@ pub(super) fn changes(
         .keys()
         .filter(|name| !wanted.contains_key(*name))
         .map(|name| Change::Delete(name.clone()));
-    let new = wanted
-        .iter()
-        .filter(|(name, spec)| applied.get(*name) != Some(*spec))
+    let missing = |(name, spec): &(&PathName, &Arc<PathSpec>)| applied.get(*name) != Some(*spec);
+    let mut new: Vec<_> = wanted.iter().filter(missing).collect();
+    new.sort_by_key(|(_, spec)| spec.forward.is_some());
+    let new = new
+        .into_iter()
         .map(|(name, spec)| Change::Put(name.clone(), spec.clone()));
     gone.chain(new).collect()
 }

@@ -36,6 +36,8 @@ pub struct StreamHeader {
     pub fourcc: [u8; 4],
     /// Seconds a tick, as a fraction.
     pub time_base: (u32, u32),
+    /// What the codec says of itself once, e.g. H.264's parameter sets; often empty.
+    pub codec_data: Vec<u8>,
     pub(super) msb_pts_shift: u32,
     pub(super) last_pts: i64,
 }
@@ -137,7 +139,7 @@ impl MainHeader {
         c.v()?; // max_pts_distance
         c.v()?; // decode_delay
         c.v()?; // flags
-        c.vb()?; // codec specific data
+        let codec_data = c.vb()?.to_vec();
         let narrow = |v: u64| u32::try_from(v).map_err(|_| NutError::Header);
         let media = match class {
             0 => Media::Video {
@@ -157,6 +159,7 @@ impl MainHeader {
             media,
             fourcc,
             time_base,
+            codec_data,
             msb_pts_shift,
             last_pts: 0,
         };

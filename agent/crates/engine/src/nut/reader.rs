@@ -3,7 +3,7 @@
 use super::bytes::{Cursor, crc, push7, signed};
 use super::header::{MainHeader, StreamHeader};
 use super::{
-    FILE_ID, FLAG_CHECKSUM, FLAG_CODED, FLAG_CODED_PTS, FLAG_HEADER_IDX, FLAG_INVALID,
+    FILE_ID, FLAG_CHECKSUM, FLAG_CODED, FLAG_CODED_PTS, FLAG_HEADER_IDX, FLAG_INVALID, FLAG_KEY,
     FLAG_MATCH_TIME, FLAG_RESERVED, FLAG_SIDE_DATA, FLAG_SIZE_MSB, FLAG_STREAM_ID, INDEX, INFO,
     MAIN, STREAM, SYNCPOINT,
 };
@@ -60,6 +60,8 @@ pub struct FrameHead {
     pub pts_ns: i64,
     /// Bytes of the frame.
     pub bytes: usize,
+    /// Whether decoding can begin here.
+    pub key: bool,
     elided: usize,
 }
 
@@ -246,6 +248,7 @@ impl<R: BufRead> Reader<R> {
             pts,
             pts_ns: stream.nanos(pts),
             bytes: usize::try_from(size).map_err(|_| NutError::Frame)?,
+            key: flags & FLAG_KEY != 0,
             elided,
         })
     }

@@ -1,6 +1,7 @@
 //! Arguments of the encoders. What is not obvious about them: `docs/ARCHITECTURE.md`, "What FFmpeg is told".
 
-use super::{AudioCodec, EncoderSpec};
+use super::AudioCodec;
+use crate::nut::WriterSpec;
 use crate::trial::Chosen;
 use model::{EncoderName, FrameRate, Profile, RateMode, Size};
 
@@ -86,67 +87,38 @@ pub(crate) fn video(
     );
 }
 
-/// All arguments of an encoder that publishes. `size` and `rate` are the program's.
-pub(super) fn encoder(spec: &EncoderSpec, size: Size, rate: FrameRate) -> Vec<String> {
+/// All arguments of an encoder whose packets come back to us. `format` is what it is fed.
+pub(super) fn encoder(
+    profile: &Profile,
+    encoder: Chosen,
+    codecs: &[AudioCodec],
+    format: WriterSpec,
+) -> Vec<String> {
     let mut args = Vec::new();
-    input(&mut args, spec.encoder.name);
+    // Nothing may drop the first picture: no `-fflags nobuffer` at the input.
+    input(&mut args, encoder.name);
     words(&mut args, "-map 0:v");
-    let mut codecs: Vec<AudioCodec> = Vec::new();
-    for output in &spec.outputs {
-        if !codecs.contains(&output.audio) {
-            codecs.push(output.audio);
-        }
-    }
-    for _ in &codecs {
+    for _ in codecs {
         words(&mut args, "-map 0:a");
     }
-    video(&mut args, spec.encoder, &spec.profile, size, rate);
-    // The one place where sound and picture are brought together for readers. MediaMTX places the
-    // second track of a publisher by the arrival of its first packet, whatever time that bears. So
-    // both tracks have to begin at the same time: a codec's first packet is as much early as its
-    // priming (AAC 1024 samples, Opus with low delay 120), and as much sound is left out at the
-    // beginning. Nothing may drop the first picture either: no `-fflags nobuffer` at the input.
-    // Measured at an RTMP reader: 0 ± 1 ms, where it was +34 ms.
+    video(&mut args, encoder, profile, format.size, format.rate);
     for (index, codec) in codecs.iter().enumerate() {
         let text = match codec {
             AudioCodec::Aac => {
-                let kbps = spec.profile.audio_kbps;
-                format!(
-                    "-c:a:{index} aac -b:a:{index} {kbps}k -filter:a:{index} atrim=start_sample=1024"
-                )
+                let kbps = profile.audio_kbps;
+                format!("-c:a:{index} aac -b:a:{index} {kbps}k")
             }
             AudioCodec::Opus => format!(
                 "-c:a:{index} libopus -b:a:{index} 128k -application:a:{index} lowdelay \
-                 -frame_duration:a:{index} 20 -filter:a:{index} atrim=start_sample=120"
+                 -frame_duration:a:{index} 20"
             ),
         };
         words(&mut args, &text);
     }
     words(
         &mut args,
-        "-ar 48000 -ac 2 -flags +global_header -max_interleave_delta 1 \
-         -progress pipe:1 -stats_period 0.25 -f tee",
+        "-ar 48000 -ac 2 -flags +global_header -max_interleave_delta 1 -flush_packets 1 \
+         -write_index 0 -f nut pipe:1",
     );
-    let outputs: Vec<String> = spec
-        .outputs
-        .iter()
-        .map(|output| {
-            let audio = codecs.iter().position(|c| *c == output.audio).unwrap_or(0);
-            format!(
-                "[select=\\'v,a:{audio}\\':f=rtsp:rtsp_transport=tcp:max_delay=0:\
-                 max_interleave_delta=1:use_fifo=1:\
-                 fifo_options=queue_size=240\\\\:drop_pkts_on_overflow=1]{}",
-                escape(&output.url)
-            )
-        })
-        .collect();
-    args.push(outputs.join("|"));
     args
-}
-
-/// The tee muxer splits at `|` and reads `\` and `'`; none of them belongs into our addresses.
-fn escape(url: &str) -> String {
-    url.chars()
-        .filter(|c| !matches!(c, '|' | '\\' | '\'' | '[' | ']') && !c.is_control())
-        .collect()
 }

@@ -1,146 +1,187 @@
-//! One encode: a child that is fed, watched and replaced.
+//! One encode: which run of FFmpeg makes it, and where its packets go.
 //!
-//! Three threads beside the child: the keeper starts it and replaces it when it dies or hangs, the
-//! writer carries packets from a bounded queue into its pipe, and a listener reads its progress. The
-//! mixer only ever touches the queue.
+//! Owns the keeper, a thread that starts a run, replaces it when it dies or hangs, and has another
+//! take over when the bit rate changes. What comes out of the runs passes the splice and goes to the
+//! publishers, whose connections know nothing of any of this.
 
+use super::feed::Feed;
 use super::mixer::Line;
-use super::{EncoderId, EncoderSpec, EncoderStats, ProgramSpec, StartError, args};
-use crate::input::FrameBuf;
-use crate::nut::{Writer, WriterSpec};
-use crate::process::{Cause, Launch, Launcher, Process, Stdin, Stdout};
-use crossbeam_queue::ArrayQueue;
-use model::FrameRate;
+use super::run::{Progress, Run, RunSpec};
+use super::splice::{Splice, Stamp};
+use super::stats::Times;
+use super::{
+    AudioCodec, BitrateError, EncoderId, EncoderSpec, EncoderStats, ProgramSpec, StartError, args,
+};
+use crate::nut::WriterSpec;
+use crate::process::{Cause, Launcher};
+use crate::publish::{Coded, Form, Publisher, Track};
+use crate::trial::{self, Chosen};
+use model::{FrameRate, Profile};
 use runtime::{Clock, SystemClock};
-use std::io::{BufRead, BufReader};
-use std::process::{ChildStdin, ChildStdout};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::{JoinHandle, Thread};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Pictures that may wait for the encoder: a third of a second at 30 frames/s.
-pub(super) const QUEUE: usize = 10;
-/// Packets that may wait: the pictures and the sound between them.
-const PACKETS: usize = 64;
-/// Stereo pairs in one packet of sound: what AAC codes at a time.
-pub(super) const BLOCK: usize = 1024;
-/// On top of the stall limit, for the encoder's start.
-const START_UP: Duration = Duration::from_secs(3);
 /// Pauses between two starts, doubling from the first to the second; the first start after a healthy
 /// run does not wait.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// A run of at least this length was healthy.
 const HEALTHY: Duration = Duration::from_secs(5);
-/// Time for an encoder to end by itself once its input has ended.
-const FAREWELL: Duration = Duration::from_millis(700);
+/// Between two looks at the runs.
+const LOOK: Duration = Duration::from_millis(20);
+/// So many ends within so long are the encoder's own fault: another one is taken.
+const CRASHES: (usize, Duration) = (3, Duration::from_secs(60));
+/// A run that has been taken over from lives on so long, for its last sound.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// A run that has not taken over after so long never will.
+const TAKEOVER: Duration = Duration::from_secs(15);
+/// A run that has given so many pictures is not about to begin.
+const SETTLED: u64 = 15;
+/// After a run could not take over, another tries after so long.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Bit rates that an encoder is asked for, kilobits a second.
+const KBPS: std::ops::RangeInclusive<u32> = 50..=200_000;
 
-/// What the mixer gives to an encoder.
+/// Where the runs' packets go.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the queue's memory is taken once, and the mixer must not allocate"
-)]
-pub(super) enum Packet {
-    /// Program frame `n`.
-    Picture { n: u64, frame: Arc<FrameBuf> },
-    /// Sound that begins at program sample `at`, interleaved stereo.
-    Sound { at: u64, samples: [i16; 2 * BLOCK] },
+pub(super) struct Sink {
+    rate: FrameRate,
+    splice: Mutex<(Splice<Arc<Coded>>, Vec<Arc<Coded>>)>,
+    form: Mutex<Option<Arc<Form>>>,
+    publishers: Vec<Publisher>,
+    encode: Times,
+    window: Mutex<Window>,
+    fps_milli: AtomicU32,
+    bits: AtomicU64,
 }
 
-/// The queue between the mixer and one encoder's writer.
-#[derive(Debug)]
-pub(super) struct Feed {
-    pub(super) id: EncoderId,
-    packets: ArrayQueue<Packet>,
-    pictures: AtomicUsize,
-    drops: AtomicU64,
-    writer: OnceLock<Thread>,
-    closed: AtomicBool,
+/// What was published since a time.
+#[derive(Debug, Default)]
+struct Window {
+    since_ns: u64,
+    frames: u64,
+    bytes: u64,
 }
 
-impl Feed {
-    fn new(id: EncoderId) -> Self {
-        Self {
-            id,
-            packets: ArrayQueue::new(PACKETS),
-            pictures: AtomicUsize::new(0),
-            drops: AtomicU64::new(0),
-            writer: OnceLock::new(),
-            closed: AtomicBool::new(false),
+impl Sink {
+    /// Takes a packet of a run; `spent_ns` is how long the encoder had it.
+    pub(super) fn take(&self, run: u32, stamp: Stamp, coded: Coded, spent_ns: Option<u64>) {
+        if let Some(spent) = spent_ns {
+            self.encode
+                .add(u32::try_from(spent / 1000).unwrap_or(u32::MAX));
+        }
+        let mut guard = lock(&self.splice);
+        let (splice, out) = &mut *guard;
+        splice.offer(run, stamp, Arc::new(coded), out);
+        self.pass(out);
+    }
+
+    /// Remembers what readers are told.
+    pub(super) fn formed(&self, form: &Arc<Form>) {
+        *lock(&self.form) = Some(form.clone());
+    }
+
+    fn pass(&self, out: &mut Vec<Arc<Coded>>) {
+        for coded in out.drain(..) {
+            for publisher in &self.publishers {
+                publisher.push(&coded);
+            }
+            self.count(&coded);
         }
     }
 
-    /// Queues a picture, or drops it when the queue is full. Never waits.
-    pub(super) fn picture(&self, n: u64, frame: &Arc<FrameBuf>) {
-        if self.pictures.load(Ordering::Acquire) >= QUEUE {
-            self.drops.fetch_add(1, Ordering::Relaxed);
+    fn count(&self, coded: &Coded) {
+        let picture = coded.track == Track::Picture;
+        if !picture && coded.track != Track::Sound(AudioCodec::Aac) {
             return;
         }
-        self.pictures.fetch_add(1, Ordering::AcqRel);
-        let frame = frame.clone();
-        if self.packets.push(Packet::Picture { n, frame }).is_err() {
-            self.pictures.fetch_sub(1, Ordering::AcqRel);
-            self.drops.fetch_add(1, Ordering::Relaxed);
-        }
-        self.wake();
-    }
-
-    /// Whether its encoder is behind by as many pictures as may wait.
-    pub(super) fn is_full(&self) -> bool {
-        self.pictures.load(Ordering::Acquire) >= QUEUE
-    }
-
-    /// Queues a block of sound, or drops it when the queue is full. Never waits.
-    pub(super) fn sound(&self, at: u64, samples: &[i16; 2 * BLOCK]) {
-        let samples = *samples;
-        let _full = self.packets.push(Packet::Sound { at, samples });
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
+        let mut window = lock(&self.window);
+        window.frames += u64::from(picture);
+        window.bytes += coded.data.len() as u64;
+        let span = coded.made_ns.saturating_sub(window.since_ns);
+        if window.since_ns == 0 || span >= 1_000_000_000 {
+            if window.since_ns != 0 {
+                let a_second = |count: u64, times: u64| {
+                    let scaled = u128::from(count) * u128::from(times) * 1_000_000_000;
+                    u64::try_from(scaled / u128::from(span)).unwrap_or(u64::MAX)
+                };
+                let fps = u32::try_from(a_second(window.frames, 1000)).unwrap_or(u32::MAX);
+                self.fps_milli.store(fps, Ordering::Relaxed);
+                self.bits
+                    .store(a_second(window.bytes, 8), Ordering::Relaxed);
+            }
+            *window = Window {
+                since_ns: coded.made_ns,
+                ..Window::default()
+            };
         }
     }
 
-    fn pop(&self) -> Option<Packet> {
-        let packet = self.packets.pop();
-        if let Some(Packet::Picture { .. }) = packet {
-            self.pictures.fetch_sub(1, Ordering::AcqRel);
-        }
-        packet
+    /// Whether every path waits for a key frame: nobody sees what is done to the encoder meanwhile.
+    fn all_wait(&self) -> bool {
+        self.publishers.iter().all(Publisher::is_waiting)
     }
 
-    fn closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+    fn follow(&self, run: u32) {
+        lock(&self.splice).0.follow(run);
+    }
+
+    fn forget(&self, run: u32) {
+        let mut guard = lock(&self.splice);
+        let (splice, out) = &mut *guard;
+        splice.forget(run, out);
+        self.pass(out);
+    }
+
+    fn on_air(&self) -> Option<u32> {
+        lock(&self.splice).0.on_air()
     }
 }
 
-/// What the threads of one encode share.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How watching a run ended.
+enum Ending {
+    /// By itself; the one that was about to take over goes on, if there is any.
+    Itself(Option<Box<Run>>),
+    /// A new run has been asked for.
+    Asked,
+}
+
+/// What the keeper and the handle share.
 #[derive(Debug)]
-struct Shared {
-    feed: Arc<Feed>,
-    /// The next child's input, for the writer to take.
-    pipe: Mutex<Option<ChildStdin>>,
-    pid: AtomicU32,
-    restarts: AtomicU32,
-    frames: AtomicU64,
-    fps_milli: AtomicU32,
-    speed_milli: AtomicU32,
-    bits: AtomicU64,
-    /// When `frames` last grew.
-    progress_ns: AtomicU64,
-    ending: Mutex<(Option<Cause>, Vec<String>)>,
+struct Control {
+    closed: AtomicBool,
+    kbps: AtomicU32,
+    board: Mutex<Board>,
+}
+
+/// What the statistics are made of.
+#[derive(Debug, Default)]
+struct Board {
+    pid: u32,
+    encoder: Option<Chosen>,
+    kbps: u32,
+    restarts: u32,
+    takeovers: u32,
+    drops: u64,
+    now: Option<(Arc<Progress>, Arc<Feed>)>,
+    ending: (Option<Cause>, Vec<String>),
 }
 
 /// One running encode.
 #[derive(Debug)]
 pub(super) struct Encoder {
     pub(super) id: EncoderId,
-    shared: Arc<Shared>,
-    spec: EncoderSpec,
-    threads: Vec<JoinHandle<()>>,
+    control: Arc<Control>,
+    sink: Arc<Sink>,
+    stall: Duration,
+    keeper: Option<JoinHandle<()>>,
 }
 
 impl Encoder {
@@ -151,82 +192,107 @@ impl Encoder {
         id: EncoderId,
         line: Arc<Line>,
     ) -> Result<Self, StartError> {
-        let feed = Arc::new(Feed::new(id));
-        let shared = Arc::new(Shared {
-            feed,
-            pipe: Mutex::new(None),
-            pid: AtomicU32::new(0),
-            restarts: AtomicU32::new(0),
-            frames: AtomicU64::new(0),
+        let gop = Profile {
+            rate: program.rate,
+            ..spec.profile
+        }
+        .gop_frames();
+        let outputs = spec.outputs.iter();
+        let publishers = outputs
+            .map(|output| Publisher::start(&output.url, output.audio, program.rate))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Thread)?;
+        let sink = Arc::new(Sink {
+            rate: program.rate,
+            splice: Mutex::new((Splice::new(program.rate, gop.into()), Vec::new())),
+            form: Mutex::default(),
+            publishers,
+            encode: Times::default(),
+            window: Mutex::default(),
             fps_milli: AtomicU32::new(0),
-            speed_milli: AtomicU32::new(0),
             bits: AtomicU64::new(0),
-            progress_ns: AtomicU64::new(0),
-            ending: Mutex::default(),
         });
-        let keeper = Keeper {
+        let control = Arc::new(Control {
+            closed: AtomicBool::new(false),
+            kbps: AtomicU32::new(spec.profile.video_kbps),
+            board: Mutex::default(),
+        });
+        let stall = spec.stall;
+        let mut keeper = Keeper {
             launcher: launcher.clone(),
-            launch: (
-                program.ffmpeg.clone(),
-                args::encoder(&spec, program.size, program.rate),
-            ),
-            stall: spec.stall,
-            shared: shared.clone(),
+            ffmpeg: program.ffmpeg.clone(),
+            format: WriterSpec {
+                size: program.size,
+                rate: program.rate,
+            },
+            encoder: spec.encoder,
+            spec,
+            id,
+            sink: sink.clone(),
             line,
+            control: control.clone(),
+            crashes: VecDeque::new(),
         };
         // The first start is made here, so that a missing FFmpeg is an error and not a retry.
         let first = keeper.launch()?;
-        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let writing = shared.clone();
-        let format = WriterSpec {
-            size: program.size,
-            rate: program.rate,
-        };
-        let writer = thread("encoder-writer")
-            .spawn(move || write(&writing, format))
-            .map_err(StartError::Thread)?;
-        let _once = shared.feed.writer.set(writer.thread().clone());
-        shared.feed.wake();
-        let keeper = thread("encoder")
+        let thread = std::thread::Builder::new().name("encoder".to_owned());
+        let keeper = thread
             .spawn(move || keeper.keep(first))
             .map_err(StartError::Thread)?;
         Ok(Self {
             id,
-            shared,
-            spec,
-            threads: vec![writer, keeper],
+            control,
+            sink,
+            stall,
+            keeper: Some(keeper),
         })
     }
 
-    pub(super) fn feed(&self) -> Arc<Feed> {
-        self.shared.feed.clone()
+    /// See [`super::Program::set_bitrate`].
+    pub(super) fn set_bitrate(&self, kbps: u32) -> Result<(), BitrateError> {
+        if !KBPS.contains(&kbps) {
+            return Err(BitrateError::OutOfRange(kbps));
+        }
+        self.control.kbps.store(kbps, Ordering::Release);
+        Ok(())
     }
 
     pub(super) fn stats(&self) -> EncoderStats {
-        let shared = &self.shared;
-        let ending = shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last_cause, last_lines) = ending.clone();
-        drop(ending);
-        let pid = shared.pid.load(Ordering::Relaxed);
-        let progress = shared.progress_ns.load(Ordering::Relaxed);
-        let still = SystemClock.monotonic_ns().saturating_sub(progress);
-        let milli = |v: &AtomicU32| {
-            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-            let value = v.load(Ordering::Relaxed) as f32;
-            value / 1000.0
-        };
+        let board = lock(&self.control.board);
+        let (last_cause, last_lines) = board.ending.clone();
+        let frames = board
+            .now
+            .as_ref()
+            .map_or(0, |(progress, _)| progress.frames.load(Ordering::Relaxed));
+        let still = board.now.as_ref().map(|(progress, _)| progress.still());
+        let running = still.is_some_and(|still| frames > 0 && still < self.stall);
+        let queue_drops = board.drops + board.now.as_ref().map_or(0, |(_, feed)| feed.drops());
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let fps = self.sink.fps_milli.load(Ordering::Relaxed) as f32 / 1000.0;
+        let fps = if running { fps } else { 0.0 };
+        #[expect(clippy::cast_possible_truncation, reason = "a figure for people")]
+        let rate = self.sink.rate.as_f64() as f32;
+        let publishers = &self.sink.publishers;
         EncoderStats {
             id: self.id.0,
-            pid,
-            running: pid != 0
-                && shared.frames.load(Ordering::Relaxed) > 0
-                && Duration::from_nanos(still) < self.spec.stall,
-            restarts: shared.restarts.load(Ordering::Relaxed),
-            queue_drops: shared.feed.drops.load(Ordering::Relaxed),
-            frames: shared.frames.load(Ordering::Relaxed),
-            fps: milli(&shared.fps_milli),
-            speed: milli(&shared.speed_milli),
-            bits_per_second: shared.bits.load(Ordering::Relaxed),
+            pid: board.pid,
+            running,
+            encoder: board.encoder,
+            kbps: board.kbps,
+            restarts: board.restarts,
+            takeovers: board.takeovers,
+            queue_drops,
+            frames,
+            fps,
+            speed: fps / rate,
+            bits_per_second: if running {
+                self.sink.bits.load(Ordering::Relaxed)
+            } else {
+                0
+            },
+            encode_p50_us: self.sink.encode.quantile(0.5),
+            publish_p50_us: publishers.first().map_or(0, Publisher::sending_p50_us),
+            outputs: publishers.iter().map(Publisher::stats).collect(),
             last_cause,
             last_lines,
         }
@@ -235,255 +301,235 @@ impl Encoder {
 
 impl Drop for Encoder {
     fn drop(&mut self) {
-        self.shared.feed.closed.store(true, Ordering::Release);
-        self.shared.feed.wake();
-        for thread in self.threads.drain(..) {
-            thread.thread().unpark();
-            let _panicked = thread.join();
+        self.control.closed.store(true, Ordering::Release);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.thread().unpark();
+            let _panicked = keeper.join();
         }
     }
 }
 
 struct Keeper {
     launcher: Launcher,
-    launch: (std::path::PathBuf, Vec<String>),
-    stall: Duration,
-    shared: Arc<Shared>,
+    ffmpeg: PathBuf,
+    format: WriterSpec,
+    spec: EncoderSpec,
+    /// What encodes now; another than the specified one after too many ends.
+    encoder: Chosen,
+    id: EncoderId,
+    sink: Arc<Sink>,
     line: Arc<Line>,
+    control: Arc<Control>,
+    /// When the last runs ended by themselves.
+    crashes: VecDeque<Duration>,
+}
+
+/// A run that is to take over.
+struct Standby {
+    run: Run,
+    since: Duration,
 }
 
 impl Keeper {
-    fn launch(&self) -> Result<Process, crate::process::LaunchError> {
-        let (ffmpeg, args) = &self.launch;
-        self.launcher.launch(
-            Launch::new(ffmpeg)
-                .args(args)
-                .stdin(Stdin::Pipe)
-                .stdout(Stdout::Pipe),
-        )
+    fn closed(&self) -> bool {
+        self.control.closed.load(Ordering::Acquire)
     }
 
-    fn keep(&self, first: Process) {
+    fn launch(&self) -> Result<Run, StartError> {
+        let kbps = self.control.kbps.load(Ordering::Acquire);
+        let mut codecs: Vec<AudioCodec> = Vec::new();
+        for output in &self.spec.outputs {
+            if !codecs.contains(&output.audio) {
+                codecs.push(output.audio);
+            }
+        }
+        let profile = at_rate(&self.spec.profile, kbps);
+        let number = self.line.next_run();
+        let spec = RunSpec {
+            launcher: &self.launcher,
+            ffmpeg: &self.ffmpeg,
+            args: args::encoder(&profile, self.encoder, &codecs, self.format),
+            format: self.format,
+            number,
+            encoder: self.encoder,
+            kbps,
+            codecs,
+            form: lock(&self.sink.form).clone(),
+        };
+        if self.sink.on_air().is_some() {
+            self.sink.follow(number);
+        }
+        Run::start(spec, &self.line, &self.sink)
+    }
+
+    /// Tells the statistics which run is the encoder now.
+    fn show(&self, run: &Run) {
+        let mut board = lock(&self.control.board);
+        board.pid = run.process.pid();
+        board.encoder = Some(run.encoder);
+        board.kbps = run.kbps;
+        let now = (run.progress.clone(), run.feed.clone());
+        if let Some((_, feed)) = board.now.replace(now) {
+            board.drops += feed.drops();
+        }
+    }
+
+    fn keep(&mut self, first: Run) {
         let mut next = Some(first);
         let mut pause = Duration::ZERO;
-        while !self.shared.feed.closed() {
-            let process = match next.take() {
-                Some(process) => Some(process),
-                None => self.launch().ok(),
+        while !self.closed() {
+            let run = match next.take() {
+                Some(run) => Ok(run),
+                None => self.launch(),
             };
             let began = SystemClock.monotonic();
-            if let Some(process) = process {
-                self.run(process);
+            let mut asked = false;
+            match run.map(|run| self.attend(run)) {
+                Ok(Ending::Itself(run)) => next = run.map(|run| *run),
+                Ok(Ending::Asked) => asked = true,
+                Err(error) => tracing::error!(%error, "The encoder cannot be started."),
             }
-            self.shared.pid.store(0, Ordering::Relaxed);
-            if SystemClock.monotonic().saturating_sub(began) >= HEALTHY {
+            if self.closed() {
+                break;
+            }
+            if asked {
+                continue;
+            }
+            let now = SystemClock.monotonic();
+            if now.saturating_sub(began) >= HEALTHY {
                 pause = Duration::ZERO;
             }
-            self.rest(pause);
-            pause = (pause * 2).clamp(PAUSE.0, PAUSE.1);
-            self.shared.restarts.fetch_add(1, Ordering::Relaxed);
+            self.crashed(now);
+            lock(&self.control.board).restarts += 1;
+            if next.is_none() {
+                lock(&self.control.board).pid = 0;
+                self.rest(pause);
+                pause = (pause * 2).clamp(PAUSE.0, PAUSE.1);
+            }
+        }
+    }
+
+    /// Counts an end; after too many another encoder is taken, where there is one.
+    fn crashed(&mut self, now: Duration) {
+        let (most, within) = CRASHES;
+        self.crashes.push_back(now);
+        self.crashes.retain(|at| now.saturating_sub(*at) < within);
+        if self.crashes.len() < most {
+            return;
+        }
+        if let Some(other) = trial::fallback(self.encoder, &self.spec.profile) {
+            tracing::error!(
+                encoder = self.encoder.name.as_str(),
+                instead = other.name.as_str(),
+                "The encoder has ended three times within a minute; another one is used."
+            );
+            self.encoder = other;
+            self.crashes.clear();
         }
     }
 
     fn rest(&self, pause: Duration) {
         let until = SystemClock.monotonic() + pause;
-        while !self.shared.feed.closed() {
+        while !self.closed() {
             self.line.bury();
             let left = until.saturating_sub(SystemClock.monotonic());
             if left.is_zero() {
                 return;
             }
-            std::thread::park_timeout(left.min(Duration::from_millis(50)));
+            std::thread::park_timeout(left.min(LOOK));
         }
     }
 
-    /// Watches one child to its end.
-    fn run(&self, mut process: Process) {
-        let shared = &self.shared;
-        shared.pid.store(process.pid(), Ordering::Relaxed);
-        shared.frames.store(0, Ordering::Relaxed);
-        let began = SystemClock.monotonic_ns();
-        shared.progress_ns.store(began, Ordering::Relaxed);
-        let listener = process.take_stdout().and_then(|out| {
-            let shared = shared.clone();
-            let thread = std::thread::Builder::new().name("encoder-progress".to_owned());
-            thread.spawn(move || listen(&shared, out)).ok()
-        });
-        let pipe = process.take_stdin();
-        *shared.pipe.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
-        shared.feed.wake();
-        let mut cause = None;
-        while process.wait_timeout(Duration::from_millis(50)).is_none() {
+    /// Watches runs until one ends.
+    fn attend(&self, mut run: Run) -> Ending {
+        self.show(&run);
+        let mut standby: Option<Standby> = None;
+        let mut leaving: Option<(Run, Duration)> = None;
+        let mut not_before = Duration::ZERO;
+        loop {
+            let ended = run.process.wait_timeout(LOOK).is_some();
             self.line.bury();
-            if shared.feed.closed() {
-                // The writer lets go of the pipe; the encoder says good-bye to its readers.
-                drop(
-                    shared
-                        .pipe
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take(),
-                );
-                if process.wait_timeout(FAREWELL).is_none() {
-                    process.kill();
-                }
-                break;
+            if self.closed() {
+                return Ending::Asked;
             }
-            let seen = shared.progress_ns.load(Ordering::Relaxed);
-            let still = Duration::from_nanos(SystemClock.monotonic_ns().saturating_sub(seen));
-            let limit = if shared.frames.load(Ordering::Relaxed) == 0 {
-                self.stall + START_UP
-            } else {
-                self.stall
-            };
-            if still > limit {
-                cause = Some(Cause::Stalled);
-                process.kill();
-                break;
+            let now = SystemClock.monotonic();
+            leaving = leaving.filter(|(_, until)| now < *until);
+            let took_over = |standby: &mut Standby| self.sink.on_air() == Some(standby.run.number);
+            if let Some(new) = standby.take_if(took_over) {
+                let old = std::mem::replace(&mut run, new.run);
+                tracing::info!(kbps = run.kbps, "The bit rate is changed.");
+                lock(&self.control.board).takeovers += 1;
+                self.show(&run);
+                leaving = Some((old, now + FAREWELL));
+                continue;
             }
-        }
-        let exit = process.wait_timeout(Duration::from_secs(2));
-        if !shared.feed.closed() {
-            let said = exit.map_or(Cause::Unknown, |e| e.cause);
-            let cause = cause.unwrap_or(said);
-            let lines = process.lines();
-            tracing::warn!(
-                encoder = self.shared.feed.id.0,
-                pid = process.pid(),
-                cause = cause.describe(),
-                last = lines.last().map_or("", String::as_str),
-                "Encoder ended; it is started again."
-            );
-            let mut ending = shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
-            *ending = (Some(cause), lines);
-        }
-        drop(process);
-        if let Some(listener) = listener {
-            let _panicked = listener.join();
-        }
-    }
-}
-
-/// Reads `key=value` lines of FFmpeg's progress until the child ends.
-fn listen(shared: &Shared, out: ChildStdout) {
-    let mut window: Option<(u64, u64)> = None;
-    for line in BufReader::new(out).lines() {
-        let Ok(line) = line else { return };
-        let Some((key, value)) = line.split_once('=') else {
-            continue;
-        };
-        let value = value.trim();
-        match key {
-            "frame" => {
-                let frames = value.parse().unwrap_or(0);
-                if frames > shared.frames.swap(frames, Ordering::Relaxed) {
-                    let now = SystemClock.monotonic_ns();
-                    shared.progress_ns.store(now, Ordering::Relaxed);
+            let stalled = run.is_stalled(self.spec.stall);
+            if ended || stalled {
+                self.ended(&run, stalled);
+                return Ending::Itself(standby.map(|standby| Box::new(standby.run)));
+            }
+            // The media server is back, and the next key frame may be two seconds away.
+            if run.frames() > SETTLED && self.sink.all_wait() {
+                tracing::info!("The encoder begins anew, so that readers need not wait.");
+                run.end(false);
+                self.sink.forget(run.number);
+                return Ending::Asked;
+            }
+            if let Some(new) = &standby {
+                let over = new.run.process.exit().is_some()
+                    || new.run.is_stalled(self.spec.stall)
+                    || now.saturating_sub(new.since) > TAKEOVER;
+                if over {
+                    let (cause, lines) = new.run.end(false);
+                    let last = lines.last().map_or("", String::as_str);
+                    let cause = cause.describe();
+                    tracing::warn!(cause, last, "The bit rate is not changed yet.");
+                    self.sink.forget(new.run.number);
+                    standby = None;
+                    not_before = now + AGAIN;
                 }
             }
-            "fps" => shared.fps_milli.store(thousands(value), Ordering::Relaxed),
-            "speed" => {
-                let value = value.trim_end_matches('x');
-                shared
-                    .speed_milli
-                    .store(thousands(value), Ordering::Relaxed);
-            }
-            "total_size" => {
-                let Ok(total) = value.parse::<u64>() else {
-                    continue;
-                };
-                let now = SystemClock.monotonic_ns();
-                let (then, before) = *window.get_or_insert((now, total));
-                let span = now.saturating_sub(then);
-                if span >= 1_000_000_000 {
-                    let bits =
-                        u128::from(total.saturating_sub(before)) * 8_000_000_000 / u128::from(span);
-                    let bits = u64::try_from(bits).unwrap_or(u64::MAX);
-                    shared.bits.store(bits, Ordering::Relaxed);
-                    window = Some((now, total));
+            let wanted = self.control.kbps.load(Ordering::Acquire);
+            if standby.as_ref().is_some_and(|new| new.run.kbps != wanted) {
+                if let Some(old) = standby.take() {
+                    self.sink.forget(old.run.number);
                 }
+                continue;
             }
-            _ => {}
-        }
-    }
-}
-
-fn thousands(text: &str) -> u32 {
-    let value: f64 = text.parse().unwrap_or(0.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the cast saturates; a figure for people"
-    )]
-    let value = (value * 1000.0) as u32;
-    value
-}
-
-/// The writer's life: one session for each child.
-fn write(shared: &Shared, format: WriterSpec) {
-    let mut scratch = Vec::with_capacity(4 * BLOCK);
-    while !shared.feed.closed() {
-        let pipe = shared
-            .pipe
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(pipe) = pipe else {
-            // Nobody to write to: what comes is of no use.
-            while shared.feed.pop().is_some() {}
-            std::thread::park_timeout(Duration::from_millis(50));
-            continue;
-        };
-        while shared.feed.pop().is_some() {}
-        // An error means that the child has ended; its keeper gives the next pipe.
-        let _ended = session(&shared.feed, pipe, format, &mut scratch);
-    }
-}
-
-fn session(
-    feed: &Feed,
-    pipe: ChildStdin,
-    format: WriterSpec,
-    scratch: &mut Vec<u8>,
-) -> std::io::Result<()> {
-    let mut writer = Writer::open(pipe, format)?;
-    let mut origin: Option<Origin> = None;
-    while !feed.closed() {
-        let Some(packet) = feed.pop() else {
-            std::thread::park_timeout(Duration::from_millis(100));
-            continue;
-        };
-        match packet {
-            Packet::Picture { n, frame } => {
-                let origin = origin.get_or_insert_with(|| Origin::at(n, format.rate));
-                writer.picture(n - origin.frame, &frame.data)?;
-            }
-            Packet::Sound { at, samples } => {
-                if let Some(origin) = &origin {
-                    let skip = usize::try_from(origin.sample.saturating_sub(at)).unwrap_or(BLOCK);
-                    let samples = samples.get(2 * skip..).unwrap_or_default();
-                    if !samples.is_empty() {
-                        let at = at.max(origin.sample) - origin.sample;
-                        writer.sound(at, samples, scratch)?;
+            let settled = self.sink.on_air() == Some(run.number) && leaving.is_none();
+            if run.kbps != wanted && standby.is_none() && settled && now >= not_before {
+                match self.launch() {
+                    Ok(run) => standby = Some(Standby { run, since: now }),
+                    Err(error) => {
+                        tracing::warn!(%error, "The bit rate is not changed yet.");
+                        not_before = now + AGAIN;
                     }
                 }
             }
         }
     }
-    Ok(())
+
+    fn ended(&self, run: &Run, stalled: bool) {
+        let (cause, lines) = run.end(stalled);
+        self.sink.forget(run.number);
+        tracing::warn!(
+            encoder = self.id.0,
+            pid = run.process.pid(),
+            cause = cause.describe(),
+            last = lines.last().map_or("", String::as_str),
+            "Encoder ended; it is started again."
+        );
+        lock(&self.control.board).ending = (Some(cause), lines);
+    }
 }
 
-/// Where a session begins: its first picture and the sample that belongs to it.
-struct Origin {
-    frame: u64,
-    sample: u64,
-}
-
-impl Origin {
-    fn at(n: u64, rate: FrameRate) -> Self {
-        Self {
-            frame: n,
-            sample: rate.samples_before(n),
-        }
+/// A profile at another bit rate. The rate control's buffer holds as long as before.
+fn at_rate(profile: &Profile, kbps: u32) -> Profile {
+    let buffer = u64::from(profile.buffer_kbit) * u64::from(kbps);
+    let buffer = buffer / u64::from(profile.video_kbps.max(1));
+    Profile {
+        video_kbps: kbps,
+        buffer_kbit: u32::try_from(buffer).unwrap_or(u32::MAX).max(1),
+        ..*profile
     }
 }

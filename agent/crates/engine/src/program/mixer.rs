@@ -3,11 +3,11 @@
 //! Nothing here waits for anything but time. Buffers are taken before the first frame; what is no
 //! longer needed goes to the graveyard of the [`Line`] and is dropped by another thread.
 
-use super::encoder::{BLOCK, Feed, QUEUE};
+use super::feed::{BLOCK, Feed, QUEUE};
 use super::slot::Slot;
 use super::sound::Sound;
 use super::stats::Meter;
-use super::{CommandError, EncoderId, MAX_ENCODERS, MAX_INPUTS, MAX_RASTERS, ProgramSpec};
+use super::{CommandError, MAX_ENCODERS, MAX_INPUTS, MAX_RASTERS, ProgramSpec};
 use crate::input::{FrameBuf, Pool};
 use crossbeam_queue::ArrayQueue;
 use mixer::picture::{crossfade, key, wipe};
@@ -17,7 +17,7 @@ use model::{
 };
 use runtime::{Clock, SystemClock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Commands that may wait.
@@ -35,7 +35,7 @@ pub(super) enum Command {
     PutRaster(RasterId, Arc<Raster>),
     DropRaster(RasterId),
     AddFeed(Arc<Feed>),
-    DropFeed(EncoderId),
+    DropFeed(u32),
 }
 
 /// What the mixer no longer needs.
@@ -57,6 +57,8 @@ pub(super) struct Line {
     pub(super) stop: AtomicBool,
     /// When frame 0 is due on the system's clock; 0 before the mixer has begun.
     pub(super) zero_ns: AtomicU64,
+    /// Runs of encoders are numbered through.
+    runs: AtomicU32,
 }
 
 impl Default for Line {
@@ -67,6 +69,7 @@ impl Default for Line {
             meter: Meter::default(),
             stop: AtomicBool::new(false),
             zero_ns: AtomicU64::new(0),
+            runs: AtomicU32::new(0),
         }
     }
 }
@@ -83,6 +86,11 @@ impl Line {
             std::thread::sleep(Duration::from_millis(10));
         }
         Err(CommandError::Busy)
+    }
+
+    /// A number that no run of an encoder has had.
+    pub(super) fn next_run(&self) -> u32 {
+        self.runs.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Drops what the mixer no longer needs. For any thread but the mixer's.
@@ -145,7 +153,7 @@ impl Mixer {
             rate: spec.rate,
             slots: Vec::with_capacity(MAX_INPUTS + 1),
             rasters: Vec::with_capacity(MAX_RASTERS + 1),
-            feeds: Vec::with_capacity(MAX_ENCODERS + 1),
+            feeds: Vec::with_capacity(3 * MAX_ENCODERS),
             pool: Pool::filled(spec.size, QUEUE + 4),
             last: fallback.clone(),
             fallback,
@@ -154,6 +162,7 @@ impl Mixer {
     }
 
     pub(super) fn run(mut self) {
+        super::priority::raise();
         let clock = SystemClock;
         let zero = clock.monotonic_ns() + nanos(LEAD);
         self.line.zero_ns.store(zero, Ordering::Release);
@@ -199,9 +208,13 @@ impl Mixer {
         } else {
             meter.late_repeats.fetch_add(1, Ordering::Relaxed);
         }
+        let handed = SystemClock.monotonic_ns();
         for feed in &self.feeds {
-            feed.picture(n, &self.last);
+            feed.picture(n, &self.last, handed);
         }
+        let spent = handed.saturating_sub(due) / 1000;
+        let meter = &self.line.meter;
+        meter.hand.add(u32::try_from(spent).unwrap_or(u32::MAX));
         self.line.meter.frames.store(n + 1, Ordering::Release);
         for slot in &mut self.slots {
             slot.idle(tick);
@@ -249,7 +262,7 @@ impl Mixer {
                 Command::DropRaster(id) => self.remove_raster(id),
                 Command::AddFeed(feed) => self.feeds.push(feed),
                 Command::DropFeed(id) => {
-                    if let Some(place) = self.feeds.iter().position(|f| f.id == id) {
+                    if let Some(place) = self.feeds.iter().position(|f| f.run == id) {
                         self.line.retire(Dead::Feed(self.feeds.swap_remove(place)));
                     }
                 }

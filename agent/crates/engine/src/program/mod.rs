@@ -7,11 +7,17 @@
 
 pub(crate) mod args;
 mod encoder;
+mod feed;
 mod mixer;
+mod priority;
+mod run;
 mod slot;
 mod sound;
+mod splice;
 mod stats;
 
+pub use crate::publish::PublisherStats;
+pub(crate) use stats::Times;
 pub use stats::{EncoderStats, ProgramStats};
 
 use self::encoder::Encoder;
@@ -92,6 +98,9 @@ pub enum StartError {
     /// The system has no thread to give.
     #[error("the mixer cannot be started")]
     Thread(#[source] std::io::Error),
+    /// The mixer does not answer.
+    #[error("the mixer does not answer")]
+    Busy,
 }
 
 /// Most encoders of one program.
@@ -106,6 +115,22 @@ pub const MAX_RASTERS: usize = 256;
 /// A name for one encode of a running program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EncoderId(pub(crate) u32);
+
+impl EncoderId {
+    /// The encode that a program is started with.
+    pub const MAIN: Self = Self(0);
+}
+
+/// Why a bit rate is not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BitrateError {
+    /// There is no such encode.
+    #[error("the program has no such encode")]
+    Unknown,
+    /// No encoder does that.
+    #[error("an encoder makes 50 to 200,000 kilobits a second, not {0}")]
+    OutOfRange(u32),
+}
 
 /// The mixer cannot take more at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -239,9 +264,6 @@ impl Program {
         let id = EncoderId(held.encoders);
         let line = self.line.clone();
         let encoder = Encoder::start(&self.launcher, &self.spec, spec, id, line)?;
-        self.line
-            .send(Command::AddFeed(encoder.feed()))
-            .map_err(|_| StartError::Outputs)?;
         held.encoders += 1;
         encoders.push(encoder);
         Ok(id)
@@ -253,10 +275,20 @@ impl Program {
         let place = encoders.iter().position(|e| e.id == id && id.0 != 0);
         let encoder = place.map(|place| encoders.remove(place));
         drop(encoders);
-        if encoder.is_some() {
-            // If the mixer hangs, its queue keeps a feed that nobody reads, which does no harm.
-            let _busy = self.line.send(Command::DropFeed(id));
-        }
+        drop(encoder);
+    }
+
+    /// Asks an encode for another video bit rate, in kilobits a second. Returns at once; a second run
+    /// of the encoder is fed the same frames and takes over at a key frame, after two or three
+    /// seconds. Size, parameter sets and connections stay what they are, no frame is lost or shown
+    /// twice, and [`EncoderStats::kbps`] says when it is done. The last call counts.
+    ///
+    /// # Errors
+    /// [`BitrateError`].
+    pub fn set_bitrate(&self, id: EncoderId, kbps: u32) -> Result<(), BitrateError> {
+        let encoders = self.encoders();
+        let encoder = encoders.iter().find(|encoder| encoder.id == id);
+        encoder.ok_or(BitrateError::Unknown)?.set_bitrate(kbps)
     }
 
     /// The frame that was planned last; `None` before the first.
@@ -287,6 +319,7 @@ impl Program {
             worst_late_us: meter.worst_late_us.load(Ordering::Relaxed),
             mix_p50_us: meter.mix.quantile(0.5),
             mix_p99_us: meter.mix.quantile(0.99),
+            hand_p50_us: meter.hand.quantile(0.5),
             missing: meter.missing.load(Ordering::Relaxed),
             encoders: self.encoders().iter().map(Encoder::stats).collect(),
         }

@@ -1,6 +1,6 @@
 //! One source as the mixer holds it: which picture is due, and how it sounds.
 
-use super::encoder::BLOCK;
+use super::feed::BLOCK;
 use crate::input::{Arrival, Feed, FrameBuf, Inlet, Kind, Shared, SourceState};
 use mixer::sound::Lane;
 use mixer::timing::SourceTiming;
@@ -29,6 +29,8 @@ pub(super) struct Slot {
     matter: Matter,
     /// The picture that is shown while it is on air.
     current: Option<Arc<FrameBuf>>,
+    /// When program frame 0 was due on the system's clock, nanoseconds.
+    zero: i64,
     /// Sound of one block, and which.
     sound: Box<[f32; 2 * BLOCK]>,
     rendered: Option<u64>,
@@ -57,6 +59,7 @@ impl Slot {
             shared: inlet.shared,
             matter,
             current,
+            zero: 0,
             sound: Box::new([0.0; 2 * BLOCK]),
             rendered: None,
         }
@@ -66,6 +69,7 @@ impl Slot {
     /// the system's clock, nanoseconds.
     pub(super) fn poll(&mut self, now: i64, zero: i64) {
         let state = self.shared.state();
+        self.zero = zero;
         match &mut self.matter {
             Matter::Still => {}
             Matter::Live(live) => {
@@ -103,7 +107,13 @@ impl Slot {
             Matter::File(file) => file.pick(&self.shared, tick - start_of(shot.origin, rate)),
         };
         match newer {
-            Some(frame) => self.current = Some(frame),
+            Some(frame) => {
+                if matches!(self.matter, Matter::Live(_)) {
+                    let waited = (self.zero + tick).saturating_sub(frame.arrived_ns) / 1000;
+                    self.shared.wait.add(u32::try_from(waited).unwrap_or(0));
+                }
+                self.current = Some(frame);
+            }
             None if !matches!(self.matter, Matter::Still) => {
                 self.shared.duplicate.fetch_add(1, Ordering::Relaxed);
             }

@@ -1,6 +1,6 @@
 //! The sound of the program: blocks of 1024 samples, each with the gains of the frames it covers.
 
-use super::encoder::BLOCK;
+use super::feed::BLOCK;
 use super::slot::Slot;
 use mixer::sound::Mixdown;
 use model::{AudioFeed, FramePlan, FrameRate, MAX_FEEDS, SAMPLE_RATE};

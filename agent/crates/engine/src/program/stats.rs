@@ -1,6 +1,8 @@
 //! The program's counters, read without disturbing the mixer.
 
 use crate::process::Cause;
+use crate::publish::PublisherStats;
+use crate::trial::Chosen;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Counters of a running program.
@@ -16,6 +18,8 @@ pub struct ProgramStats {
     pub mix_p50_us: u32,
     /// Time to compose a frame, 99th percentile of all, microseconds.
     pub mix_p99_us: u32,
+    /// From a frame's due time until it is handed to the encoders, median of all, microseconds.
+    pub hand_p50_us: u32,
     /// Pictures or graphics that were planned but not there.
     pub missing: u64,
     /// One for each encode, the main one first.
@@ -31,18 +35,30 @@ pub struct EncoderStats {
     pub pid: u32,
     /// Whether it makes progress.
     pub running: bool,
-    /// Times that it was started again.
+    /// What encodes; another than was chosen when that one kept ending.
+    pub encoder: Option<Chosen>,
+    /// The video bit rate that it is asked for, kilobits a second.
+    pub kbps: u32,
+    /// Times that it was started again because it had ended or hung.
     pub restarts: u32,
+    /// Times that another run took over for another bit rate.
+    pub takeovers: u32,
     /// Frames that found its queue full.
     pub queue_drops: u64,
     /// Frames that it has encoded since it was started.
     pub frames: u64,
-    /// Frames a second, of the last report.
+    /// Frames of the last second.
     pub fps: f32,
-    /// Encoding speed against real time, of the last report.
+    /// Frames of the last second against the program's rate.
     pub speed: f32,
-    /// Bits a second over the last reports.
+    /// Bits of picture and AAC over the last second.
     pub bits_per_second: u64,
+    /// From a frame's handing over until it comes out coded, median of all, microseconds.
+    pub encode_p50_us: u32,
+    /// From a coded picture until the media server has it, median of all, microseconds.
+    pub publish_p50_us: u32,
+    /// Its connections to the media server.
+    pub outputs: Vec<PublisherStats>,
     /// Why the last one ended.
     pub last_cause: Option<Cause>,
     /// Its last lines when it ended.
@@ -128,6 +144,8 @@ pub(crate) struct Meter {
     pub(crate) worst_late_us: AtomicU32,
     pub(crate) missing: AtomicU64,
     pub(crate) mix: Times,
+    /// From due to handed over.
+    pub(crate) hand: Times,
 }
 
 #[cfg(test)]

@@ -5,3 +5,4 @@
 mod rig;
 mod running;
 mod sync;
+mod takeover;

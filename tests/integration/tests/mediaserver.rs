@@ -1,0 +1,156 @@
+//! The media server may die or hang while the show is live: five seconds later everything is there
+//! again, at the place in the show where it would have been.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up its world fails; its clock is its own"
+)]
+
+use harness::{Agent, MediaServer, Tap, cue, timeline, until};
+use integration::{long, report, three_cameras};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Within so many seconds all is rebuilt.
+const REBUILT: f64 = 5.0;
+/// Length of the show, seconds.
+const SHOW: f64 = 600.0;
+
+fn server_of(agent: &Agent) -> Option<u32> {
+    let children = agent.children();
+    let server = children.iter().find(|(_, name)| name.contains("mediamtx"));
+    server.map(|(process, _)| *process)
+}
+
+/// What has come back, and when.
+struct Rebuilt {
+    began: Instant,
+    times: Vec<(&'static str, f64)>,
+}
+
+impl Rebuilt {
+    /// Waits until each of `parts` is there, noting when it was first seen.
+    fn watch(began: Instant, parts: &[(&'static str, &dyn Fn() -> bool)]) -> Self {
+        let mut rebuilt = Self {
+            began,
+            times: Vec::new(),
+        };
+        let all = until(Duration::from_secs(20), || {
+            for (name, there) in parts {
+                let known = rebuilt.times.iter().any(|(known, _)| known == name);
+                if !known && there() {
+                    let after = rebuilt.began.elapsed().as_secs_f64();
+                    rebuilt.times.push((name, after));
+                }
+            }
+            rebuilt.times.len() == parts.len()
+        });
+        assert!(all, "only {:?} came back", rebuilt.times);
+        rebuilt
+    }
+
+    fn last(&self) -> f64 {
+        self.times.iter().map(|(_, at)| *at).fold(0.0, f64::max)
+    }
+}
+
+#[test]
+fn everything_is_rebuilt_within_five_seconds_at_the_same_place_in_the_show() {
+    let agent = Agent::start();
+    let _cameras = three_cameras(&agent);
+    let sinks = [MediaServer::start(), MediaServer::start()];
+    for (n, sink) in sinks.iter().enumerate() {
+        agent.add_destination(&format!("d{n}"), &sink.rtmp("live"), "key");
+    }
+    let cues = vec![
+        cue("a", "1", 0.0, SHOW / 2.0, 0.0),
+        cue("b", "2", SHOW / 2.0, SHOW / 2.0, 0.0),
+    ];
+    agent.preview(&timeline("show", SHOW, cues, Vec::new()));
+    agent.go_live(&["d0", "d1"]);
+    let all_send = || sinks.iter().all(|sink| sink.bytes("live/key") > 100_000);
+    assert!(until(Duration::from_secs(15), all_send));
+    let show = || agent.position();
+    let (place, _) = show();
+    let since = Instant::now();
+    for round in 0..if long() { 10 } else { 2 } {
+        let hang = round % 2 == 1;
+        let server = server_of(&agent).expect("a media server");
+        let old: Vec<_> = sinks
+            .iter()
+            .flat_map(MediaServer::rtmp_publishers)
+            .collect();
+        let began = Instant::now();
+        let name = if hang { "-STOP" } else { "-KILL" };
+        let done = Command::new("kill")
+            .args([name, &server.to_string()])
+            .status();
+        assert!(done.unwrap().success());
+        let replaced = until(Duration::from_secs(15), || {
+            server_of(&agent).is_some_and(|now| now != server)
+        });
+        assert!(replaced, "{}", agent.log());
+        let found = began.elapsed().as_secs_f64();
+        let cameras = || {
+            let status = agent.status();
+            let inputs = status["inputs"].as_array().cloned().unwrap_or_default();
+            let mut cameras = inputs.iter().filter(|one| !one["camera_id"].is_null());
+            cameras.all(|one| one["state"] == "fresh")
+        };
+        let program = || agent.status()["metrics"]["publishing"] == true;
+        let destinations = || {
+            sinks.iter().all(|sink| {
+                let now = sink.rtmp_publishers();
+                now.iter().any(|one| !old.contains(one)) && sink.bytes("live/key") > 20_000
+            })
+        };
+        let preview = || {
+            let health = agent.api().get("/api/preview/health").ok();
+            let paths = health["active_streams"].as_array().cloned();
+            paths
+                .unwrap_or_default()
+                .iter()
+                .any(|path| path["name"] == "preview" && path["ready"] == true)
+        };
+        let rebuilt = Rebuilt::watch(
+            began,
+            &[
+                ("cameras", &cameras),
+                ("program", &program),
+                ("destinations", &destinations),
+                ("preview", &preview),
+            ],
+        );
+        let parts: Vec<String> = rebuilt
+            .times
+            .iter()
+            .map(|(name, at)| format!("{name} {at:.2}"))
+            .collect();
+        let what = if hang { "hang" } else { "death" };
+        report(
+            what,
+            format!("new server after {found:.2} s; {}", parts.join(", ")),
+        );
+        assert!(rebuilt.last() <= REBUILT, "{what}: {:?}", rebuilt.times);
+        // A viewer at the platform sees the camera, and not the slate.
+        let tap = Tap::on(&sinks[0].rtsp("live/key"));
+        let camera = tap.wait(Duration::from_secs(5), |frame| frame.code.is_some());
+        assert!(camera.is_some(), "no camera at the platform");
+        let (now, round) = show();
+        let moved = now + SHOW * round as f64 - place;
+        let drift = (moved - since.elapsed().as_secs_f64()).abs();
+        assert!(drift < 0.3, "the show moved by {drift} s");
+        drop(tap);
+        assert!(until(Duration::from_secs(10), || {
+            let status = agent.status();
+            let all = status["destinations"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            all.iter().all(|one| one["state"] == "active")
+        }));
+    }
+}
