@@ -131,6 +131,9 @@ bench-link: ## commands a second through the dispatcher, beside bare ring; QUICK
 schemas: ## writes protocol/schemas and protocol/vectors anew after a change of the wire
 	@UPDATE_GOLDEN=1 $(TEST) --test wire_drift
 
+latency-long: setup-test ## where the time goes, to 15 ms
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=latency
+
 encoder-long: setup-test ## 10 deaths and 10 hangs of the encoder
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=encoder
 

@@ -36,6 +36,8 @@ pub(super) enum Order {
     Take(Taken),
     /// Puts the pattern on program until it is taken back.
     Pattern(bool),
+    /// The media server has been started again: cameras that were lost by that may return soon.
+    Excuse,
 }
 
 /// A source put on program by hand.
@@ -122,6 +124,7 @@ impl ShowDirector {
             }
             Order::Pattern(true) => self.bus.force_pattern(),
             Order::Pattern(false) => self.bus.release(),
+            Order::Excuse => self.bus.excuse(n),
             Order::Take(taken) => {
                 let before = self.taken.map(|(taken, ..)| taken.take);
                 let now = self.standing(n);

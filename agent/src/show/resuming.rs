@@ -113,7 +113,7 @@ impl Owner {
                 self.past.pattern = shown;
                 return;
             }
-            Order::Show(..) | Order::Take(_) | Order::Place(_) => return,
+            Order::Show(..) | Order::Take(_) | Order::Place(_) | Order::Excuse => return,
         };
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Session {
     /// Orders that were given so far.
     ordered: AtomicU64,
     meter: Meter,
+    /// Which run of the media server was seen last.
+    boot: u64,
 }
 
 impl Session {
@@ -152,6 +154,7 @@ impl Session {
             orders,
             ordered: AtomicU64::new(ordered),
             meter: Meter::default(),
+            boot: parts.media.snapshots().borrow().boot,
         };
         session.keep_graphics().await;
         Ok(session)
@@ -209,6 +212,12 @@ impl Session {
         let snapshot = snapshots.borrow();
         if let Some(path) = snapshot.path(&PathName::program()) {
             self.meter.take(snapshot.at_ns, path.inbound_bytes);
+        }
+        if snapshot.boot != self.boot {
+            self.boot = snapshot.boot;
+            if let Err(error) = self.order(Order::Excuse) {
+                tracing::warn!(%error, "Cameras return later than they could.");
+            }
         }
     }
 

@@ -320,6 +320,7 @@ impl Agent {
             last = self.status();
             let inputs = last["inputs"].as_array().cloned().unwrap_or_default();
             last["metrics"]["frames"].as_u64().unwrap_or(0) > 30
+                && last["metrics"]["publishing"] == true
                 && inputs
                     .iter()
                     .filter(|input| !input["camera_id"].is_null())

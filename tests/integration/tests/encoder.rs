@@ -14,12 +14,14 @@ use integration::{long, report, three_cameras};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// An encoder that hangs is found after so long without a picture (`show::session::STALL`).
+/// An encoder that hangs is found after so long without a picture (`show::encoding::STALL`).
 const STALL: f64 = 1.0;
 /// Looking for it, and the reader's own delay, on top.
 const LOOK: f64 = 0.2;
 /// From finding it to new pictures.
 const BACK: f64 = 1.0;
+/// The short form may run beside other work on a slow machine: it may take so much longer there.
+const SLOW: f64 = 2.0;
 
 fn signal(name: &str, process: u64) {
     let done = Command::new("kill")
@@ -52,13 +54,13 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
     let all_send = || sinks.iter().all(|sink| sink.bytes("live/key") > 100_000);
     assert!(until(Duration::from_secs(15), all_send));
     let before = connections();
-    let rounds = if long() { 10 } else { 2 };
+    let (rounds, slow): (u32, f64) = if long() { (10, 1.0) } else { (2, SLOW) };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("platform.nut");
     let url = sinks[0].rtmp("live/key");
     let mut pauses = Vec::new();
     let seen = std::thread::scope(|scope| {
-        let recorder = scope.spawn(|| record(&url, 12.0 * f64::from(rounds), &file));
+        let recorder = scope.spawn(|| record(&url, 10.0 * f64::from(rounds), &file));
         let tap = Tap::on(&sinks[1].rtsp("live/key"));
         assert!(
             tap.wait(Duration::from_secs(10), |f| f.code.is_some())
@@ -78,10 +80,11 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
             // The pictures after it have to come out at the platform, too.
             let since = tap.seen().len();
             assert!(until(Duration::from_secs(10), || {
-                tap.seen().len() > since + 30
+                let seen = tap.seen();
+                seen[since..].iter().filter(|f| f.code.is_some()).count() > 30
             }));
             let pause = longest_pause(&tap, began);
-            let limit = LOOK + BACK + if hang { STALL } else { 0.0 };
+            let limit = slow * (LOOK + BACK + if hang { STALL } else { 0.0 });
             let what = if hang { "hang" } else { "death" };
             pauses.push(format!("{what} {pause:.2}"));
             assert!(pause <= limit, "{what}: {pause:.2} s without a picture");
@@ -109,14 +112,14 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
         "longest and shortest step, ms",
         format!("{:?} {:?}", steps.iter().max(), steps.iter().min()),
     );
-    let longest = ((STALL + LOOK + BACK) * 1000.0) as i64;
+    let longest = (slow * (STALL + LOOK + BACK) * 1000.0) as i64;
     assert!(
         steps.iter().all(|step| (0..longest).contains(step)),
         "{steps:?}"
     );
     assert!(
-        seen.frames.last().unwrap().code.is_some(),
-        "the camera is back"
+        seen.frames.len() - slate > slate,
+        "the camera is there most of the time"
     );
     assert_eq!(seen.black(), 0);
     agent.stop_preview();

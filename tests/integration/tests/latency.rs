@@ -9,13 +9,15 @@
 )]
 
 use harness::{Agent, Code, PacketTap, Sighting, Tap, cue, percentile, timeline, until};
-use integration::{report, three_cameras};
+use integration::{long, report, three_cameras};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// How far the sum of the parts may be from the whole, milliseconds: what the parts do not hold is the
 /// media server's way to a reader, and medians do not add up to the millisecond.
 const TOLERANCE: f64 = 15.0;
+/// The same where something else may be running on the machine.
+const NOISY: f64 = 60.0;
 
 /// Milliseconds from the sighting of each frame in `from` to its sighting in `to`. The first seconds of
 /// a reader are its own burst and left out.
@@ -99,8 +101,9 @@ fn a_frame_is_on_program_within_200_ms_of_leaving_the_camera_and_the_parts_say_w
     report("sum of the parts, ms", format!("{sum:.0}"));
     assert!(took.len() > 200, "{}", took.len());
     assert!(median <= 200.0, "{median}");
+    let tolerance = if long() { TOLERANCE } else { NOISY };
     assert!(
-        (median - sum).abs() <= TOLERANCE,
+        (median - sum).abs() <= tolerance,
         "the parts make {sum:.0} ms and the whole is {median:.0} ms"
     );
 }

@@ -34,6 +34,8 @@ pub struct Bus {
     forced: Option<Take>,
     current: Option<Current>,
     overload: Overload,
+    /// Up to this frame a loss is our own fault.
+    excused: u64,
 }
 
 /// What has been asked for since some frame.
@@ -67,7 +69,15 @@ impl Bus {
             forced: None,
             current: None,
             overload: Overload::new(rate),
+            excused: 0,
         }
+    }
+
+    /// What brings the sources in has been started again, from outside them: up to ten seconds from
+    /// frame `n` on, one that was lost by that returns once it has been healthy for 1 s, however short
+    /// ago the last switch is.
+    pub const fn excuse(&mut self, n: u64) {
+        self.excused = n.saturating_add(self.times.excuse());
     }
 
     /// Puts the pattern on program by a cut, until [`Self::release`].
@@ -135,6 +145,7 @@ impl Bus {
                 ],
                 lost: to.live && inputs.state(to.shot.input) == InputState::Lost,
                 outgoing: outgoing.is_some(),
+                excused: n < self.excused,
             },
         );
         let bed = current.bed;

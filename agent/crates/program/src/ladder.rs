@@ -3,7 +3,7 @@
 //! Owns the order (asked source, its backup, the show's, fallback picture, pattern, last
 //! picture) and the waiting
 //! times: a step down never waits; a return waits until the better source has been healthy for 2 s and
-//! the last switch is 10 s ago. Knows no pictures.
+//! the last switch is 10 s ago, or for 1 s where the loss was our own fault. Knows no pictures.
 
 use model::FrameRate;
 use serde::Serialize;
@@ -65,6 +65,9 @@ pub(crate) struct Candidates {
     pub(crate) lost: bool,
     /// There is something that was on program before.
     pub(crate) outgoing: bool,
+    /// A loss of late was our own fault: a return neither waits for the last switch to be long ago nor
+    /// for long health.
+    pub(crate) excused: bool,
 }
 
 /// Waiting times in frames.
@@ -72,16 +75,23 @@ pub(crate) struct Candidates {
 pub(crate) struct Times {
     arrival: u64,
     healthy: u64,
+    excused: u64,
     guard: u64,
 }
 
 impl Times {
-    /// 1 s for a source that has never delivered, 2 s of health and 10 s since the last switch before
-    /// a return.
+    /// How long an excuse counts.
+    pub(crate) const fn excuse(&self) -> u64 {
+        self.guard
+    }
+
+    /// 1 s for a source that has never delivered, 2 s of health (1 s where the loss is excused) and 10 s
+    /// since the last switch before a return.
     pub(crate) fn at(rate: FrameRate) -> Self {
         Self {
             arrival: rate.frames_in(1.0),
             healthy: rate.frames_in(2.0),
+            excused: rate.frames_in(1.0),
             guard: rate.frames_in(10.0),
         }
     }
@@ -137,7 +147,7 @@ impl Ladder {
         let next = if arrives {
             Rung::Asked
         } else if stays {
-            self.better(n).unwrap_or(self.rung)
+            self.better(n, now.excused).unwrap_or(self.rung)
         } else {
             let best = RUNGS.into_iter().find(|rung| self.delivers(*rung));
             best.unwrap_or(Rung::LastPicture)
@@ -156,11 +166,17 @@ impl Ladder {
     }
 
     /// A better rung that may be taken again.
-    fn better(&self, n: u64) -> Option<Rung> {
-        if self.rung == Rung::Waiting || n.saturating_sub(self.switched) < self.times.guard {
+    fn better(&self, n: u64, excused: bool) -> Option<Rung> {
+        let soon = n.saturating_sub(self.switched) < self.times.guard;
+        if self.rung == Rung::Waiting || (soon && !excused) {
             return None;
         }
-        let ready = |since: u64| n.saturating_sub(since) >= self.times.healthy;
+        let healthy = if excused {
+            self.times.excused
+        } else {
+            self.times.healthy
+        };
+        let ready = |since: u64| n.saturating_sub(since) >= healthy;
         RUNGS
             .into_iter()
             .zip(self.healthy_since)

@@ -43,7 +43,7 @@ pub(super) fn run() -> Value {
     let arguments = ours.encoder_arguments();
     let us = between(&cameras[0].url(), &ours.agent.rtsp("program"));
     ours.off_air();
-    let peer = Peer::start(what, &cameras, &arguments, ours.rtsp_port());
+    let peer = Peer::start(what, &cameras, &arguments);
     let them = between(&cameras[0].url(), &peer.server.rtsp("program"));
     let value = json!({ "what": "camera packet to program packet, ms, 720p30",
         "ours": spread(&us), "peer": spread(&them) });

@@ -172,7 +172,7 @@ fn run_cell(cell: Cell, pace: Pace) -> Value {
         let arguments = ours.encoder_arguments();
         us.push(ours.measure(pace));
         ours.off_air();
-        let peer = peer::Peer::start(cell, &cameras, &arguments, ours.rtsp_port());
+        let peer = peer::Peer::start(cell, &cameras, &arguments);
         encoder = peer.encoder();
         them.push(peer.measure(pace));
     }

@@ -104,10 +104,6 @@ impl Ours {
         arguments
     }
 
-    pub(super) fn rtsp_port(&self) -> u16 {
-        self.agent.rtsp_port
-    }
-
     pub(super) fn measure(&self, pace: Pace) -> Used {
         let frames = || {
             self.agent.status()["metrics"]["frames"]

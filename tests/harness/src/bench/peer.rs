@@ -1,5 +1,5 @@
 //! The other side: one FFmpeg that reads the same cameras, does the same work in one
-//! `filter_complex`, and encodes and publishes with the very arguments of our encoder.
+//! `filter_complex`, and encodes with the very arguments of our encoder.
 //!
 //! Its media server takes the same publications as ours and is counted too. It reads the cameras
 //! without one. It decodes all cameras all the time, since a filter graph has to.
@@ -21,23 +21,44 @@ pub(super) struct Peer {
     _folder: TempDir,
 }
 
-/// What our encoder is told about coding, without input, maps, filters of single tracks and outputs:
-/// `(coding, outputs)`.
-pub(super) fn coding(ours: &[String]) -> (Vec<String>, String) {
+/// What our encoder is told about coding, without input, maps, filters of single tracks, and what
+/// belongs to its pipe to us.
+pub(super) fn coding(ours: &[String]) -> Vec<String> {
     let input = ours.iter().position(|word| word == "pipe:0").unwrap_or(0);
     let mut kept = Vec::new();
     let mut words = ours.iter().skip(input + 1);
     while let Some(word) = words.next() {
-        let dropped =
-            word == "-map" || word == "-vf" || word == "-progress" || word.starts_with("-filter:");
+        let piped = ["-flush_packets", "-avoid_negative_ts", "-write_index", "-f"];
+        let dropped = word == "-map"
+            || word == "-vf"
+            || word == "-progress"
+            || word.starts_with("-filter:")
+            || piped.contains(&word.as_str());
         if dropped {
             let _its_value = words.next();
-        } else {
+        } else if word != "pipe:1" {
             kept.push(word.clone());
         }
     }
-    let outputs = kept.pop().unwrap_or_default();
-    (kept, outputs)
+    kept
+}
+
+/// FFmpeg's own way to the four paths that we publish to.
+fn outputs(port: u16) -> String {
+    let to = |(path, sound): (&str, u8)| {
+        format!(
+            "[select=\\'v,a:{sound}\\':f=rtsp:rtsp_transport=tcp:max_delay=0:\
+             max_interleave_delta=1:use_fifo=1:\
+             fifo_options=queue_size=240\\\\:drop_pkts_on_overflow=1]rtsp://127.0.0.1:{port}/{path}"
+        )
+    };
+    let paths = [
+        ("program", 0),
+        ("program_rtc", 1),
+        ("preview", 0),
+        ("preview/stream", 0),
+    ];
+    paths.map(to).join("|")
 }
 
 /// Inputs of the cameras, read as our decoders are told to.
@@ -110,11 +131,10 @@ fn graph(cell: Cell, folder: &Path) -> String {
 
 impl Peer {
     /// Starts it and waits until its program is there.
-    pub(super) fn start(cell: Cell, cameras: &[Camera], ours: &[String], our_port: u16) -> Self {
+    pub(super) fn start(cell: Cell, cameras: &[Camera], ours: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = MediaServer::start();
-        let (coding, outputs) = coding(ours);
-        let outputs = outputs.replace(&format!(":{our_port}/"), &format!(":{}/", server.rtsp_port));
+        let coding = coding(ours);
         let mut words: Vec<String> = "-hide_banner -nostdin -nostats -loglevel warning"
             .split_ascii_whitespace()
             .map(str::to_owned)
@@ -127,7 +147,7 @@ impl Peer {
         words.extend(coding.clone());
         words.insert(0, "pipe:1".to_owned());
         words.insert(0, "-progress".to_owned());
-        words.push(outputs);
+        words.extend(["-f".to_owned(), "tee".to_owned(), outputs(server.rtsp_port)]);
         let ffmpeg = Child::start(Path::new("ffmpeg"), &words, &folder.path().join("log"));
         let mut peer = Self {
             server,

@@ -16,7 +16,7 @@ const TURN: Duration = Duration::from_secs(4);
 
 /// Starts an FFmpeg that sends one camera, coded as our encoder does, to a destination.
 fn send(camera: &Camera, ours: &[String], to: &str, log: &Path) -> Child {
-    let (coding, _) = coding(ours);
+    let coding = coding(ours);
     let mut words: Vec<String> = [
         "-hide_banner",
         "-nostdin",

@@ -10,7 +10,7 @@ pub enum Role {
     Agent,
     /// FFmpeg that reads a source.
     Decoder,
-    /// FFmpeg that encodes the program.
+    /// FFmpeg that encodes the program, ours or the one that we are compared with.
     Encoder,
     /// The media server.
     MediaMtx,
@@ -38,7 +38,9 @@ impl Role {
         let words = || line.split(' ');
         if program.ends_with("mediamtx") {
             Self::MediaMtx
-        } else if program.ends_with("ffmpeg") && words().any(|word| word == "tee") {
+        } else if program.ends_with("ffmpeg")
+            && words().any(|word| matches!(word, "pipe:0" | "tee"))
+        {
             Self::Encoder
         } else if program.ends_with("ffmpeg") && words().any(|word| word == "pipe:1") {
             Self::Decoder
@@ -185,7 +187,7 @@ mod tests {
                 Role::Decoder,
             ),
             (
-                "/usr/bin/ffmpeg -f nut -i pipe:0 -progress pipe:1 -f tee [a]b",
+                "/usr/bin/ffmpeg -f nut -i pipe:0 -map 0:v -f nut pipe:1",
                 Role::Encoder,
             ),
             ("/x/target/release/vistter-agent run", Role::Agent),

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// One call, connecting and reading included.
-const TIMEOUT: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_millis(800);
 /// Longest answer that is read, in bytes.
 const ANSWER: usize = 4 << 20;
 /// More paths than this are not ours.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// Time from one look at the server to the next.
-const PERIOD: Duration = Duration::from_secs(1);
+const PERIOD: Duration = Duration::from_millis(500);
 /// The same while it is starting.
 const STARTING: Duration = Duration::from_millis(50);
 /// How long it may take to answer for the first time.

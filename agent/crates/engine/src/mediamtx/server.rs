@@ -82,7 +82,7 @@ pub struct MediaMtx {
 }
 
 impl MediaMtx {
-    /// Starts to keep the server: its process where it is ours, its paths, and a look each second.
+    /// Starts to keep the server: its process where it is ours, its paths, and a look twice a second.
     ///
     /// The gate must answer before anything works; it needs the same `credentials`.
     ///
@@ -184,7 +184,7 @@ impl MediaMtx {
         self.board.health.subscribe()
     }
 
-    /// What its paths do: a new one each second and after each [`Self::refresh`].
+    /// What its paths do: a new one twice a second and after each [`Self::refresh`].
     #[must_use]
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.board.snapshot.subscribe()

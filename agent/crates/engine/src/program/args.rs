@@ -118,7 +118,7 @@ pub(super) fn encoder(
     words(
         &mut args,
         "-ar 48000 -ac 2 -flags +global_header -max_interleave_delta 1 -flush_packets 1 \
-         -write_index 0 -f nut pipe:1",
+         -avoid_negative_ts disabled -write_index 0 -f nut pipe:1",
     );
     args
 }

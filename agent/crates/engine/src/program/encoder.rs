@@ -45,11 +45,14 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Bit rates that an encoder is asked for, kilobits a second.
 const KBPS: std::ops::RangeInclusive<u32> = 50..=200_000;
 
+/// The seam, and what has just come out of it.
+type Seam = (Splice<Arc<Coded>>, Vec<Arc<Coded>>);
+
 /// Where the runs' packets go.
 #[derive(Debug)]
 pub(super) struct Sink {
     rate: FrameRate,
-    splice: Mutex<(Splice<Arc<Coded>>, Vec<Arc<Coded>>)>,
+    splice: Mutex<Seam>,
     form: Mutex<Option<Arc<Form>>>,
     publishers: Vec<Publisher>,
     encode: Times,
@@ -453,7 +456,9 @@ impl Keeper {
                 return Ending::Asked;
             }
             let now = SystemClock.monotonic();
-            leaving = leaving.filter(|(_, until)| now < *until);
+            if let Some((old, _)) = leaving.take_if(|(_, until)| now >= *until) {
+                self.sink.forget(old.number);
+            }
             let took_over = |standby: &mut Standby| self.sink.on_air() == Some(standby.run.number);
             if let Some(new) = standby.take_if(took_over) {
                 let old = std::mem::replace(&mut run, new.run);

@@ -21,6 +21,27 @@ fn life(name: &str, ask: &Ask, states: &[(u64, InputState)], expected: &[(u64, I
 }
 
 #[test]
+fn a_source_that_was_lost_by_our_own_fault_returns_after_a_healthy_second() {
+    let ask = Ask::only(take(A));
+    // The excuse comes before the loss, or after it; what is lost later is a loss like any other.
+    for excuse in [95, 110] {
+        let inputs = Inputs::fresh(&[]);
+        let mut bus = bus();
+        let mut on_air = Vec::new();
+        for n in 0..1000 {
+            let lost = (100..130).contains(&n) || (500..510).contains(&n);
+            inputs.set(A, if lost { Lost } else { Fresh });
+            if n == excuse {
+                bus.excuse(n);
+            }
+            on_air.push(shown(&bus.plan(n, &ask, &inputs)).0);
+        }
+        let changes: Vec<usize> = (1..1000).filter(|n| on_air[n - 1] != on_air[*n]).collect();
+        assert_eq!(changes, [100, 160, 500, 800], "excused at {excuse}");
+    }
+}
+
+#[test]
 fn a_lost_source_gives_way_at_once_and_returns_when_it_may() {
     let ask = Ask::only(take(A));
     for (name, states, expected) in [
