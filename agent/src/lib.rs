@@ -3,9 +3,11 @@
 //! Owns the joints between the parts: settings, commands, the local API, the running show. The parts
 //! themselves live in `crates/`. `main` and `wiring` build them and hand them to the supervisor.
 
+pub mod alerts;
 pub mod assets;
 pub mod config;
 pub mod egress;
+pub mod health;
 pub mod inventory;
 pub mod link;
 pub mod local_api;

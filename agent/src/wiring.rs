@@ -8,14 +8,18 @@ mod watchdog;
 pub use doctor::{Report, doctor};
 pub use pairing::{pair, serial, unpair};
 
+use crate::alerts::{Alerts, Keeper, KeeperParts, OwnPorts};
 use crate::assets::Assets;
 use crate::config::{Config, MediamtxConfig, MediamtxMode};
+use crate::health::{Health, History, Watcher};
 use crate::link;
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
 use crate::modules::{Parts as ModuleParts, Records, Router};
 use crate::notice::{NoticeKind, Notices};
-use crate::show::{Encoders, Fillers, Moment, Owner, Parts as ShowParts, Recalled, Show, recall};
-use crate::telemetry::{Metrics, System};
+use crate::show::{
+    Admission, Encoders, Fillers, Moment, Owner, Parts as ShowParts, Recalled, Show, recall,
+};
+use crate::telemetry::{Metrics, System, Watched};
 use anyhow::{Context, Result};
 use engine::mediamtx::gate::{self, Policy, Publisher};
 use engine::mediamtx::{
@@ -86,15 +90,46 @@ pub async fn run(config: Config) -> Result<()> {
         clock,
         encoders: Encoders::default(),
         fillers: Fillers::new(&config.data_dir.join("fillers")),
+        admission: Admission::new(system.clone(), config.program.processor_limit),
     };
     try_encoder(&parts, &config);
-    let metrics = Arc::new(Metrics::new(show.clone(), system.clone()));
+    let history = History::default();
+    let health = watch_health(
+        &supervisor,
+        Watcher::new(
+            show.clone(),
+            &media,
+            system.clone(),
+            store.clone(),
+            history.clone(),
+            config.alerts.clear_after,
+        ),
+    );
+    let alerts = keep_alerts(
+        &supervisor,
+        KeeperParts {
+            store: store.clone(),
+            health: health.clone(),
+            reach: config.alerts.http,
+            own: own_ports(address, &config.mediamtx),
+        },
+    );
+    let metrics = Arc::new(Metrics::new(Watched {
+        show: show.clone(),
+        system: system.clone(),
+        health: health.clone(),
+        alerts: alerts.clone(),
+    }));
     let router = Router::new(ModuleParts {
         records: records.clone(),
         show: show.clone(),
         media: Box::new(media.clone()),
         clock: Arc::new(clock),
         metrics: Arc::clone(&metrics),
+        health,
+        system,
+        history,
+        alerts,
         assets,
         profile: config.program.profile,
     });
@@ -337,6 +372,39 @@ fn serve_api(supervisor: &Supervisor, listener: tokio::net::TcpListener, app: Ap
             local_api::serve(listener, app, async move { stop.cancelled().await }).await
         }
     });
+}
+
+/// Ports that no webhook may lead to: the agent's own and its media server's.
+fn own_ports(address: SocketAddr, media: &MediamtxConfig) -> OwnPorts {
+    let media = ports(media).named().map(|(_, port)| port);
+    OwnPorts(media.into_iter().chain([address.port()]).collect())
+}
+
+fn watch_health(supervisor: &Supervisor, (watcher, health): (Watcher, Health)) -> Health {
+    supervisor.start("health", UnitPolicy::default(), move |stop| {
+        let watcher = watcher.clone();
+        async move {
+            watcher.run(stop).await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    health
+}
+
+fn keep_alerts(supervisor: &Supervisor, parts: KeeperParts) -> Alerts {
+    let (alerts, keeper) = Keeper::new(parts);
+    let mut keeper = once(keeper);
+    supervisor.start("alerts", UnitPolicy::default(), move |stop| {
+        let keeper = keeper();
+        async move {
+            if let Some(keeper) = keeper {
+                keeper.run(stop).await;
+                return Ok(());
+            }
+            Err("the alerts' task ended by a fault; restart the agent")
+        }
+    });
+    alerts
 }
 
 /// Starts the show's task. The token that is given back is cancelled when it has ended by a fault.

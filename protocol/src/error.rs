@@ -95,6 +95,7 @@ codes! {
     EncoderOverload = "ENCODER_OVERLOAD", true, "Choose a smaller profile, such as 720p or low_power.";
     AlertNotFound = "ALERT_NOT_FOUND", false, "Choose an alert from the list.";
     WebhookInvalid = "WEBHOOK_INVALID", false, "Give an https address, or an http address on this machine.";
+    WebhookNotFound = "WEBHOOK_NOT_FOUND", false, "Set the webhook first.";
     WebhookFailed = "WEBHOOK_FAILED", true, "Check the webhook's address and that its server takes POST requests.";
     StreamNotFound = "STREAM_NOT_FOUND", false, "Choose a stream from the list, or add it first.";
     StreamLimit = "STREAM_LIMIT", false, "Stop another stream first.";

@@ -9,8 +9,8 @@ mod validate;
 
 pub use raw::{KEYS, Key, Kind};
 pub use validate::{
-    ApiConfig, Config, FfmpegConfig, LogConfig, LogFormat, MediamtxConfig, MediamtxMode,
-    ProgramConfig,
+    AlertsConfig, ApiConfig, Config, FfmpegConfig, LogConfig, LogFormat, MediamtxConfig,
+    MediamtxMode, ProgramConfig,
 };
 
 use std::path::{Path, PathBuf};

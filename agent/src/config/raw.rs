@@ -83,6 +83,16 @@ pub const KEYS: &[Key] = &[
         "8080",
         "TCP port of the page and the API; 0 takes any free one.",
     ),
+    number(
+        "alerts.clear_after_s",
+        "30",
+        "Seconds that a trouble has to be over before its alert is; 0 to 600.",
+    ),
+    text(
+        "alerts.http",
+        "loopback",
+        "Where a webhook without https may lead: `loopback` or `anywhere`.",
+    ),
     text(
         "log.level",
         "info",
@@ -97,6 +107,11 @@ pub const KEYS: &[Key] = &[
         "program.profile",
         "reliability",
         "Profile of the program: `reliability`, `quality`, `720p`, `480p` or `low_power`.",
+    ),
+    number(
+        "program.processor_limit",
+        "95",
+        "Percent of the processor up to which further encodes and decodes are let in; 10 to 1000; 1000 lets everything in.",
     ),
     text(
         "ffmpeg.path",

@@ -4,10 +4,12 @@
 
 use super::Fault;
 use super::raw::{KEYS, Raw};
+use crate::alerts::Reach;
 use model::{ProfileName, Secret};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Every setting.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct Config {
     pub assets_dir: PathBuf,
     /// The page and the API.
     pub api: ApiConfig,
+    /// Alerts.
+    pub alerts: AlertsConfig,
     /// The log.
     pub log: LogConfig,
     /// The program.
@@ -33,6 +37,15 @@ pub struct Config {
 pub struct ApiConfig {
     /// Where they answer: always a loopback address.
     pub listen: SocketAddr,
+}
+
+/// Alerts.
+#[derive(Debug, Clone, Copy)]
+pub struct AlertsConfig {
+    /// How long a trouble has to be over before its alert is.
+    pub clear_after: Duration,
+    /// Where a webhook without https may lead.
+    pub http: Reach,
 }
 
 /// The log.
@@ -58,6 +71,8 @@ pub enum LogFormat {
 pub struct ProgramConfig {
     /// Its profile where nobody asks for another.
     pub profile: ProfileName,
+    /// Percent of the processor up to which further encodes and decodes are let in.
+    pub processor_limit: u16,
 }
 
 /// FFmpeg.
@@ -183,9 +198,20 @@ pub(super) fn config(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
         api: ApiConfig {
             listen: listen(&mut read),
         },
+        alerts: AlertsConfig {
+            clear_after: Duration::from_secs(read.number("alerts.clear_after_s", 0, 600)),
+            http: read
+                .choice(
+                    "alerts.http",
+                    &[("loopback", Reach::Loopback), ("anywhere", Reach::Anywhere)],
+                )
+                .unwrap_or_default(),
+        },
         log: log(&mut read),
         program: ProgramConfig {
             profile: profile(&mut read),
+            processor_limit: u16::try_from(read.number("program.processor_limit", 10, 1000))
+                .unwrap_or(1000),
         },
         ffmpeg: FfmpegConfig {
             path: read.path("ffmpeg.path"),

@@ -27,6 +27,7 @@ use utoipa::{OpenApi as _, ToSchema as _};
         (name = "catalogue", description = "What the agent offers."),
         (name = "emergency", description = "Stop everything."),
         (name = "link", description = "The link to Studio."),
+        (name = "alerts", description = "What the operator is told, and who else is."),
         (name = "system", description = "Health, counters, events, this document."),
         (name = "media", description = "The picture, under the page's own address."),
     ),

@@ -176,6 +176,7 @@ const fn status(code: Code) -> StatusCode {
         | Code::OverlayNotFound
         | Code::DestinationNotFound
         | Code::AlertNotFound
+        | Code::WebhookNotFound
         | Code::StreamNotFound => StatusCode::NOT_FOUND,
         Code::Conflict
         | Code::ConfigConflict

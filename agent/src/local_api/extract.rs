@@ -4,7 +4,7 @@
 
 use super::error::{Refusal, RequestError};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use futures_util::StreamExt;
 use model::{AlertId, CameraId, CueId, DestinationId, IdError, StreamId, TimelineId};
@@ -40,6 +40,21 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Perhaps<T
             return Ok(Self(T::default()));
         }
         Ok(Self(parse(&bytes)?))
+    }
+}
+
+/// The values after the `?` of an address.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let read = Query::<T>::try_from_uri(&parts.uri).map_err(|error| RequestError::Schema {
+            message: error.body_text(),
+            field: String::new(),
+        })?;
+        Ok(Self(read.0))
     }
 }
 

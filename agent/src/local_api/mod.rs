@@ -4,6 +4,7 @@
 //! server. Decides nothing about the show: every request that asks something of the agent goes through
 //! `modules::Router`.
 
+mod alerts;
 mod cameras;
 mod catalogue;
 mod destinations;
@@ -16,6 +17,7 @@ mod gate;
 mod guard;
 mod health;
 mod link;
+mod metrics;
 mod overlays;
 mod page;
 mod preview;
@@ -134,6 +136,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(catalogue::routes())
         .merge(events::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(alerts::routes())
         .merge(link::routes())
         .merge(proxy::routes())
         .merge(gate::routes())

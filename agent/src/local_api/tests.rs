@@ -1,5 +1,6 @@
 //! The API as a client sees it: a real store, and a show that only keeps its books.
 
+mod alerts;
 mod document;
 mod hostile;
 mod media;

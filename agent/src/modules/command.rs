@@ -4,15 +4,19 @@
 //! one [`Reply`] enum. Carries values only: how they are authenticated or coded belongs to the callers.
 
 use super::view::{
-    AssetView, CameraDraft, CameraPatch, CameraTestView, CameraView, DestinationDraft,
-    DestinationPatch, DestinationView, Done, EmergencyStatusView, ExecutionList, ExecutionStart,
-    ExecutionView, GoLive, GoLiveView, KillView, OverlayView, PlaybackView, PresetView,
-    PreviewHealthView, PreviewStart, PreviewStartedView, PreviewStatusView, PreviewStoppedView,
-    ProfileView, SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest,
-    TestPatternRequest, TimelineSummary, TimelineView, ValidationView,
+    AlertList, AlertQuery, AssetView, CameraDraft, CameraPatch, CameraTestView, CameraView,
+    DestinationDraft, DestinationPatch, DestinationView, Done, EmergencyStatusView, ExecutionList,
+    ExecutionStart, ExecutionView, GoLive, GoLiveView, HistoryQuery, HistoryView, KillView,
+    MetricsView, OverlayView, PlaybackView, PresetView, PreviewHealthView, PreviewStart,
+    PreviewStartedView, PreviewStatusView, PreviewStoppedView, ProfileView, SetDestinations,
+    StreamDraft, StreamPatch, StreamView, TakeRequest, TestPatternRequest, TimelineSummary,
+    TimelineView, ValidationView,
 };
+use crate::alerts::{Alert, WebhookDraft, WebhookTest, WebhookView};
+use crate::health::Report;
 use crate::show::OverlayEdit;
-use model::{CameraId, CueId, DestinationId, StreamId, TimelineId};
+use crate::telemetry::SystemSample;
+use model::{AlertId, CameraId, CueId, DestinationId, StreamId, TimelineId};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -54,6 +58,10 @@ pub enum Command {
     Stream(StreamCommand),
     /// Stop everything.
     Emergency(EmergencyCommand),
+    /// About how the agent and its machine are.
+    Health(HealthCommand),
+    /// About alerts.
+    Alert(AlertCommand),
     /// About what the agent offers.
     Catalogue(CatalogueCommand),
 }
@@ -182,6 +190,35 @@ pub enum EmergencyCommand {
     TestPattern(TestPatternRequest),
 }
 
+/// About how the agent and its machine are.
+#[derive(Clone, Copy)]
+pub enum HealthCommand {
+    /// What is wrong.
+    Report,
+    /// How the machine is.
+    System,
+    /// The figures of this moment.
+    Metrics,
+    /// The figures of the last day.
+    History(HistoryQuery),
+}
+
+/// About alerts.
+pub enum AlertCommand {
+    /// Those that are kept.
+    List(AlertQuery),
+    /// An operator has seen one.
+    Acknowledge(AlertId),
+    /// How the webhook is.
+    Webhook,
+    /// Set the webhook.
+    SetWebhook(WebhookDraft),
+    /// Remove the webhook.
+    RemoveWebhook,
+    /// Send the webhook a test.
+    TestWebhook,
+}
+
 /// About what the agent offers.
 pub enum CatalogueCommand {
     /// The encoding profiles.
@@ -257,6 +294,20 @@ impl Command {
                 EmergencyCommand::Status => "emergency.status",
                 EmergencyCommand::TestPattern(_) => "emergency.test_pattern",
             },
+            Self::Health(c) => match c {
+                HealthCommand::Report => "health.report",
+                HealthCommand::System => "health.system",
+                HealthCommand::Metrics => "health.metrics",
+                HealthCommand::History(_) => "health.history",
+            },
+            Self::Alert(c) => match c {
+                AlertCommand::List(_) => "alert.list",
+                AlertCommand::Acknowledge(_) => "alert.acknowledge",
+                AlertCommand::Webhook => "webhook.get",
+                AlertCommand::SetWebhook(_) => "webhook.set",
+                AlertCommand::RemoveWebhook => "webhook.remove",
+                AlertCommand::TestWebhook => "webhook.test",
+            },
             Self::Catalogue(c) => match c {
                 CatalogueCommand::Profiles => "catalogue.profiles",
                 CatalogueCommand::Assets => "catalogue.assets",
@@ -287,7 +338,8 @@ impl Command {
             Self::Overlay(c) => matches!(c, OverlayCommand::List),
             Self::Stream(c) => matches!(c, StreamCommand::List | StreamCommand::Get(_)),
             Self::Emergency(c) => matches!(c, EmergencyCommand::Status),
-            Self::Catalogue(_) => true,
+            Self::Alert(c) => matches!(c, AlertCommand::List(_) | AlertCommand::Webhook),
+            Self::Health(_) | Self::Catalogue(_) => true,
         }
     }
 }
@@ -321,6 +373,14 @@ pub enum Reply {
     Streams(Vec<StreamView>),
     Killed(KillView),
     EmergencyStatus(EmergencyStatusView),
+    Health(Box<Report>),
+    System(Box<SystemSample>),
+    Metrics(Box<MetricsView>),
+    History(HistoryView),
+    Alert(Box<Alert>),
+    Alerts(AlertList),
+    Webhook(WebhookView),
+    WebhookTest(WebhookTest),
     Profiles(Vec<ProfileView>),
     Assets(Vec<AssetView>),
 }

@@ -4,12 +4,14 @@
 //! out, counts it and logs it. The modules join the store, the pure crates and the running show; they
 //! know neither HTTP nor who asks.
 
+mod alerts;
 mod cameras;
 mod catalogue;
 pub mod command;
 mod destinations;
 mod execution;
 mod fault;
+mod health;
 mod media;
 mod overlays;
 mod preview;
@@ -21,9 +23,11 @@ pub mod view;
 pub use media::Media;
 pub use records::{Changes, Records};
 
+use crate::alerts::Alerts;
 use crate::assets::Assets;
+use crate::health::{Health, History};
 use crate::show::Show;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, System};
 use command::{Command, Origin, Reply};
 use model::ProfileName;
 use protocol::Problem;
@@ -46,6 +50,14 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where commands are counted.
     pub metrics: Arc<Metrics>,
+    /// What is wrong.
+    pub health: Health,
+    /// How the machine is.
+    pub system: System,
+    /// The figures of the last day.
+    pub history: History,
+    /// What the operator is told.
+    pub alerts: Alerts,
     /// The files that shows may name.
     pub assets: Assets,
     /// Profile of a program where nobody asks for another.
@@ -71,6 +83,12 @@ impl Router {
     #[must_use]
     pub fn show(&self) -> &Show {
         &self.parts.show
+    }
+
+    /// The alerts, to watch.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.parts.alerts
     }
 
     /// Carries out a command, and answers when it is done.
@@ -116,6 +134,8 @@ impl Router {
             Command::Overlay(command) => overlays::carry_out(parts, command).await,
             Command::Stream(command) => streams::carry_out(parts, command).await,
             Command::Emergency(command) => catalogue::emergency(parts, command).await,
+            Command::Health(command) => health::carry_out(parts, command),
+            Command::Alert(command) => alerts::carry_out(parts, command).await,
             Command::Catalogue(command) => catalogue::carry_out(parts, command).await,
         }
     }
@@ -133,6 +153,8 @@ const fn changes_what_runs(command: &Command) -> bool {
         | Command::Destination(_)
         | Command::Timeline(_)
         | Command::Overlay(_)
+        | Command::Health(_)
+        | Command::Alert(_)
         | Command::Catalogue(_) => false,
     }
 }

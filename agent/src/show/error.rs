@@ -79,6 +79,18 @@ pub enum ShowError {
         /// How many may.
         limit: usize,
     },
+    /// The machine cannot carry more.
+    #[error(
+        "this machine cannot {what} now: it needs about {needs} % of the processor, and {free} % are free"
+    )]
+    Overload {
+        /// What it cannot do.
+        what: &'static str,
+        /// What it would take, in percent of all cores.
+        needs: u8,
+        /// What is free, in percent of all cores.
+        free: u8,
+    },
     /// The stream is running.
     #[error("stream {0} is already running")]
     StreamRunning(StreamId),
@@ -116,6 +128,7 @@ impl HasCode for ShowError {
             Self::AssetMissing(_) => Code::AssetMissing,
             Self::SeekOutOfRange { .. } => Code::SeekOutOfRange,
             Self::StreamLimit { .. } => Code::StreamLimit,
+            Self::Overload { .. } => Code::EncoderOverload,
             Self::StreamRunning(_) => Code::StreamAlreadyRunning,
             Self::StreamNotRunning(_) => Code::StreamNotRunning,
             Self::NotSupported(_) => Code::FeatureDisabled,
@@ -134,6 +147,11 @@ impl HasCode for ShowError {
     fn remediation(&self) -> Cow<'static, str> {
         match self {
             Self::MediaServerDown(outage) => outage.remediation(),
+            Self::Overload { .. } => {
+                "Stop a stream or end other programs on this machine, or choose a smaller profile; what \
+                 is on air goes on."
+                    .into()
+            }
             _ => Cow::Borrowed(self.code().remediation()),
         }
     }

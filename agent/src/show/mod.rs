@@ -4,6 +4,7 @@
 //! task that answers the questions in order; nobody else holds its state. Asked by `modules`,
 //! watched by `local_api` and `telemetry`.
 
+mod admission;
 mod board;
 mod cameras;
 mod director;
@@ -31,6 +32,7 @@ mod sources;
 mod status;
 mod straight;
 
+pub use admission::Admission;
 pub use error::ShowError;
 pub use fillers::Fillers;
 pub use handle::{Answer, Inbox, OverlayEdit, Request, Show, StreamPlan, Take, TakeTransition};

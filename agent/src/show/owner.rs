@@ -3,6 +3,7 @@
 //! Owns the mode (idle, preview, live), the running session and the connections to destinations.
 //! Nobody else changes any of them. Neighbours: `session` runs the program, `egress` a destination.
 
+use super::admission::Claim;
 use super::cameras::Cameras;
 use super::director::Order;
 use super::handle::Answer;
@@ -143,7 +144,10 @@ impl Owner {
                 let done = self.order(Order::Pattern(shown));
                 self.tell_done(answer, done).await;
             }
-            Request::TakeCamera { take, answer } => self.take(take, answer).await,
+            Request::TakeCamera { take, answer } => match self.admit_take(&take) {
+                Ok(()) => self.take(take, answer).await,
+                Err(error) => tell(answer, Err(error)),
+            },
             Request::EditOverlay { cue, edit, answer } => {
                 tell(answer, self.edit_overlay(&cue, *edit).await);
             }
@@ -152,7 +156,9 @@ impl Owner {
                 let ended = self.end().await + self.straight.stop_all().await;
                 tell(answer, Ok(ended));
             }
-            Request::StreamStart { plan, answer } => tell(answer, self.straight.start(plan).await),
+            Request::StreamStart { plan, answer } => {
+                tell(answer, self.straight.start(plan, Claim::New).await);
+            }
             Request::Refresh { answer } => {
                 self.refresh().await;
                 tell(answer, Ok(()));
@@ -176,7 +182,7 @@ impl Owner {
                     destinations,
                     answer,
                 } if due_ns <= now => {
-                    tell(answer, self.go_live(&destinations).await);
+                    tell(answer, self.go_live_if_it_fits(&destinations).await);
                 }
                 Pending::Take {
                     until_ns,
@@ -265,7 +271,7 @@ impl Owner {
         answer: Answer<()>,
     ) {
         if countdown_s == 0 {
-            return tell(answer, self.go_live(&destinations).await);
+            return tell(answer, self.go_live_if_it_fits(&destinations).await);
         }
         // What cannot be done now is said now, not when the countdown is over.
         let mut trial = self.router.clone();
@@ -282,6 +288,23 @@ impl Owner {
         });
     }
 
+    /// Whether the machine can carry a camera that is to be put on program.
+    fn admit_take(&self, take: &Take) -> Result<(), ShowError> {
+        match (&self.session, self.parts.camera(&take.camera)) {
+            (Some(session), Some(_)) => session.admit_guest(&self.parts, &take.camera),
+            // It is refused for a better reason.
+            _ => Ok(()),
+        }
+    }
+
+    async fn go_live_if_it_fits(&mut self, to: &[DestinationId]) -> Result<(), ShowError> {
+        if let Some(session) = &self.session {
+            self.sending.admit(session, to)?;
+        }
+        self.go_live(to).await
+    }
+
+    /// Goes live, whatever it costs: it was live before, or there is room.
     pub(super) async fn go_live(
         &mut self,
         destinations: &[DestinationId],
@@ -315,6 +338,7 @@ impl Owner {
                 .map_err(|_| ShowError::NotRunning)?;
         } else {
             let look = |id: &DestinationId| sending.candidate(id);
+            sending.admit(session, destinations)?;
             self.router
                 .change_destinations(destinations, look)
                 .map_err(refused)?;

@@ -1,5 +1,6 @@
 //! What a running show is built from. Made once by `wiring`.
 
+use super::admission::Admission;
 use super::fillers::Fillers;
 use super::gallery::Easel;
 use crate::assets::Assets;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub encoders: Encoders,
     /// What is shown while no encoder publishes.
     pub fillers: Fillers,
+    /// Who may start one more encode or decode.
+    pub admission: Admission,
 }
 
 impl std::fmt::Debug for Parts {

@@ -111,11 +111,32 @@ fn program(parts: &Parts, session: &Session) -> ProgramStatus {
         kbps: session.kbps(),
         encoder_restarts: encoder.map_or(0, |encoder| u64::from(encoder.restarts)),
         encoder_pid: encoder.map(|encoder| encoder.pid).filter(|pid| *pid != 0),
+        encoded: encoder.map_or(0, |encoder| encoder.frames),
+        kbps_target: session.profile.video_kbps + session.profile.audio_kbps,
+        fps_target: f64::from(session.rate().num()) / f64::from(session.rate().den()),
+        buffer_fullness: buffer(parts, session),
+        mix_p50_us: stats.mix_p50_us,
+        mix_p99_us: stats.mix_p99_us,
+        worst_late_us: stats.worst_late_us,
+        missing: stats.missing,
         publishing: encoder.is_some_and(|encoder| encoder.outputs.iter().all(|to| to.connected)),
         mix_us: stats.hand_p50_us,
         encode_us: encoder.map_or(0, |encoder| encoder.encode_p50_us),
         publish_us: encoder.map_or(0, |encoder| encoder.publish_p50_us),
     }
+}
+
+/// What is left of the time for which the picture of the camera on air may be held, in percent.
+fn buffer(parts: &Parts, session: &Session) -> Option<f32> {
+    let shown = InputId(session.standing().on_air?);
+    let on_air = session.sources.input(shown)?;
+    if !matches!(on_air.source, Source::Camera(_)) {
+        return None;
+    }
+    let last = u64::try_from(on_air.stats()?.last_frame_ns).ok()?;
+    let age = parts.clock.monotonic_ns().saturating_sub(last);
+    let left = LOST_NS.saturating_sub(age);
+    Some(f32::from(u16::try_from(left * 1000 / LOST_NS).unwrap_or(0)) / 10.0)
 }
 
 fn encoder(session: &Session) -> EncoderStatus {

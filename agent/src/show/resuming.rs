@@ -3,6 +3,7 @@
 //! Owns what of the wanted state the session does not know: since when the clock runs, what was taken
 //! by hand, the tries. Neighbours: `resume` has the shapes, `memory` the disk.
 
+use super::admission::Claim;
 use super::director::Order;
 use super::memory::{Memory, Recalled};
 use super::owner::Owner;
@@ -248,7 +249,7 @@ impl Owner {
         }
         for plan in wanted.streams.drain(..) {
             let id = plan.id.clone();
-            if let Err(error) = self.straight.start(plan).await {
+            if let Err(error) = self.straight.start(plan, Claim::Resumed).await {
                 let message = format!("Stream {id} is left off: {error}.");
                 self.parts
                     .notices

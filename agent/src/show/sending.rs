@@ -3,9 +3,10 @@
 //! Owns one [`Egress`] a destination and the renditions that a destination's limits demand. A
 //! destination that stays is never touched by a change of the others.
 
+use super::admission::Work;
 use super::parts::Parts;
 use super::session::Session;
-use super::{DestinationAddress, DestinationState, DestinationStatus, fillers};
+use super::{DestinationAddress, DestinationState, DestinationStatus, ShowError, fillers};
 use crate::egress::Egress;
 use engine::mediamtx::PathName;
 use engine::program::{AudioCodec, EncoderId, EncoderSpec, Output};
@@ -51,6 +52,31 @@ impl Sending {
                 Err(_) => Candidate::Unusable,
             },
         }
+    }
+
+    /// Whether the machine can carry the encodes that `wanted` would need on top of those that run. To
+    /// be asked before anything is changed.
+    ///
+    /// # Errors
+    /// [`ShowError::Overload`].
+    pub(super) fn admit(
+        &self,
+        session: &Session,
+        wanted: &[DestinationId],
+    ) -> Result<(), ShowError> {
+        let known = wanted.iter().filter_map(|id| self.parts.destination(id));
+        let destinations: Vec<Destination> = known.map(|(destination, _)| destination).collect();
+        let plan = renditions(&session.profile, &destinations);
+        let stats = session.program.stats();
+        let main = stats.encoders.first().map(|main| main.pid);
+        for rendition in &plan.renditions {
+            let runs = self.encodes.contains_key(&rendition.name);
+            if !runs && rendition.profile != session.profile {
+                let trial = &session.trial;
+                self.parts.admission.encode(Work::Rendition, trial, main)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes `wanted` the destinations on air.

@@ -7,7 +7,7 @@ use super::board::{Board, Standing};
 use super::director::{Order, Orders, ShowDirector, Taken};
 use super::encoding::{Meter, STALL, choose, outputs};
 use super::gallery::Gallery;
-use super::opening::{chain, sound, still};
+use super::opening::{Open, chain, sound, still};
 use super::parts::Parts;
 use super::resume::{Anchor, Moment};
 use super::sources::{AHEAD_S, Format, Sources};
@@ -230,6 +230,21 @@ impl Session {
         let now = self.standing();
         let within = self.rate().frames_in(AHEAD_S);
         self.gallery.keep(&self.program, &now, within).await;
+    }
+
+    /// Whether the machine can carry the decoding of a camera, where it is not decoded already.
+    ///
+    /// # Errors
+    /// [`ShowError::Overload`].
+    pub(super) fn admit_guest(&self, parts: &Parts, camera: &CameraId) -> Result<(), ShowError> {
+        let source = Source::Camera(camera.clone());
+        let mut open = self.sources.iter();
+        if open.any(|open| open.source == source && open.input.is_some()) {
+            return Ok(());
+        }
+        let decoders = self.sources.iter().filter_map(Open::stats);
+        let pids: Vec<u32> = decoders.map(|stats| stats.decoder_pid).collect();
+        parts.admission.decode(&pids)
     }
 
     /// Sees to it that a camera's input is open, and gives its number.

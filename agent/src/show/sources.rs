@@ -133,6 +133,11 @@ impl Sources {
         self.open.values()
     }
 
+    /// The open input of a number.
+    pub(super) fn input(&self, id: InputId) -> Option<&Open> {
+        self.open.get(&id)
+    }
+
     /// Why a camera gives no picture, in words; `None` while it does.
     pub(super) fn trouble(&self, id: &CameraId) -> Option<String> {
         self.revival.trouble(id).map(Trouble::describe)

@@ -172,6 +172,23 @@ pub struct ProgramStatus {
     pub encoder_restarts: u64,
     /// The encoder's process id.
     pub encoder_pid: Option<u32>,
+    /// Frames that the running encoder has made.
+    pub encoded: u64,
+    /// Bit rate that is asked of it, in kilobits a second.
+    pub kbps_target: u32,
+    /// Frames a second that are asked of it.
+    pub fps_target: f64,
+    /// What is left of the time for which the picture on air may be held, 0 to 100 percent; `null`
+    /// where no live source is on air.
+    pub buffer_fullness: Option<f32>,
+    /// Median time to compose a frame, in microseconds.
+    pub mix_p50_us: u32,
+    /// 99th percentile of it.
+    pub mix_p99_us: u32,
+    /// Worst lateness of a frame's tick, in microseconds.
+    pub worst_late_us: u32,
+    /// Pictures or graphics that were planned but not there.
+    pub missing: u64,
     /// Whether the media server takes the program now.
     pub publishing: bool,
     /// Microseconds from a frame's due time until it is handed to the encoder; median.

@@ -4,6 +4,7 @@
 //! and AAC) its pictures are passed on as they are; otherwise a small program of that one camera is
 //! encoded, with silence where it has no sound.
 
+use super::admission::{Claim, Work};
 use super::encoding::choose;
 use super::parts::Parts;
 use super::sending::state;
@@ -52,7 +53,7 @@ impl Straight {
     ///
     /// # Errors
     /// [`ShowError`]; nothing is left running then.
-    pub(super) async fn start(&mut self, plan: StreamPlan) -> Result<(), ShowError> {
+    pub(super) async fn start(&mut self, plan: StreamPlan, claim: Claim) -> Result<(), ShowError> {
         if self.running.contains_key(&plan.id) {
             return Err(ShowError::StreamRunning(plan.id));
         }
@@ -94,6 +95,10 @@ impl Straight {
             let ffmpeg = self.parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
             let profile = stream::program_profile(plan.profile, FrameRate::THIRTY);
             let trial = choose(&self.parts, &ffmpeg, profile).await?;
+            if claim == Claim::New {
+                let admitted = self.parts.admission.encode(Work::Stream, &trial, None);
+                admitted.inspect_err(|_| self.parts.media.forget(&from))?;
+            }
             let program = one_camera(&self.parts, &plan.camera_id, &trial, profile, &from).await;
             let (program, input) = program.inspect_err(|_| self.parts.media.forget(&from))?;
             (from.clone(), Some((program, input, from)))

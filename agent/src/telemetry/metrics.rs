@@ -4,6 +4,8 @@
 //! is one place that counts.
 
 use super::{System, SystemSample};
+use crate::alerts::Alerts;
+use crate::health::{Health, Status};
 use crate::show::{DestinationState, Mode, Show, ShowStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
@@ -34,6 +36,19 @@ struct BuildLabels {
     version: &'static str,
 }
 
+/// What the figures are read from at each scrape.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// The running show.
+    pub show: Show,
+    /// The machine.
+    pub system: System,
+    /// What is wrong.
+    pub health: Health,
+    /// What the operator is told.
+    pub alerts: Alerts,
+}
+
 /// Every counter of the agent.
 #[derive(Debug)]
 pub struct Metrics {
@@ -44,9 +59,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counters at zero; the show's figures are read from `show`, the machine's from `system`.
+    /// Counters at zero; every other figure is read from `watched`.
     #[must_use]
-    pub fn new(show: Show, system: System) -> Self {
+    pub fn new(watched: Watched) -> Self {
         let mut registry = Registry::with_prefix("vistter");
         let requests = Family::default();
         let commands = Family::default();
@@ -61,8 +76,9 @@ impl Metrics {
             })
             .set(1);
         registry.register("build_info", "The running version", build);
-        registry.register_collector(Box::new(ShowFigures(show)));
-        registry.register_collector(Box::new(SystemFigures(system)));
+        registry.register_collector(Box::new(ShowFigures(watched.clone())));
+        registry.register_collector(Box::new(SystemFigures(watched.system.clone())));
+        registry.register_collector(Box::new(AlertFigures(watched)));
         Self {
             registry,
             requests,
@@ -214,13 +230,61 @@ fn machine(now: &SystemSample) -> Vec<(&'static str, &'static str, f64)> {
 }
 
 #[derive(Debug)]
-struct ShowFigures(Show);
+struct AlertFigures(Watched);
+
+impl Collector for AlertFigures {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let metric = ConstGauge::new(match self.0.health.report().status {
+            Status::Healthy => 0_i64,
+            Status::Degraded => 1,
+            Status::Unhealthy => 2,
+        });
+        let help = "0 healthy, 1 degraded, 2 unhealthy";
+        metric.encode(to.encode_descriptor("health", help, None, metric.metric_type())?)?;
+        let board = self.0.alerts.board();
+        let kind = ConstGauge::new(0_i64).metric_type();
+        let mut family = to.encode_descriptor("alert_open", "Alerts that are open", None, kind)?;
+        for alert in board.open() {
+            let labels = [
+                ("code", alert.code.as_str()),
+                ("severity", alert.severity.as_str()),
+                ("id", alert.id.as_str()),
+            ];
+            ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)?;
+        }
+        counter(
+            &mut to,
+            "alerts_left_out",
+            "Alerts beyond the limit",
+            board.left_out,
+        )?;
+        let hook = &board.webhook;
+        for (name, help, value) in [
+            (
+                "webhook_delivered",
+                "Messages that were taken",
+                hook.delivered,
+            ),
+            ("webhook_failed", "Attempts that failed", hook.failed),
+            ("webhook_dropped", "Messages given up", hook.dropped),
+        ] {
+            counter(&mut to, name, help, value)?;
+        }
+        let metric = ConstGauge::new(i64::try_from(hook.waiting).unwrap_or(i64::MAX));
+        let help = "Messages that wait";
+        metric.encode(to.encode_descriptor("webhook_waiting", help, None, metric.metric_type())?)
+    }
+}
+
+#[derive(Debug)]
+struct ShowFigures(Watched);
 
 impl Collector for ShowFigures {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let status = self.0.status();
+        let status = self.0.show.status();
         mode(&mut to, &status)?;
         program(&mut to, &status)?;
+        encoding(&mut to, &status, &self.0.system.sample())?;
         inputs(&mut to, &status)?;
         destinations(&mut to, &status)
     }
@@ -296,6 +360,59 @@ fn program(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Res
         metric.encode(to.encode_descriptor(part, help, None, metric.metric_type())?)?;
     }
     Ok(())
+}
+
+/// What the encoder and the mixer spend, and what is left of the source on air.
+fn encoding(
+    to: &mut DescriptorEncoder<'_>,
+    status: &ShowStatus,
+    machine: &SystemSample,
+) -> std::fmt::Result {
+    let Some(program) = &status.program else {
+        return Ok(());
+    };
+    let share = program.encoder_pid.and_then(|pid| machine.cpu.of(pid));
+    let known = [
+        ("encoder_cpu_percent", "Of all cores", share),
+        (
+            "program_buffer_percent",
+            "Left of the time for which the picture may be held",
+            program.buffer_fullness,
+        ),
+    ];
+    for (name, help, value) in known {
+        if let Some(value) = value {
+            let metric = ConstGauge::new(f64::from(value));
+            metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)?;
+        }
+    }
+    for (name, help, value) in [
+        (
+            "program_mix_p50_us",
+            "Time to compose a frame, median",
+            program.mix_p50_us,
+        ),
+        (
+            "program_mix_p99_us",
+            "Time to compose a frame, 99 %",
+            program.mix_p99_us,
+        ),
+        (
+            "program_worst_late_us",
+            "Worst lateness of a tick",
+            program.worst_late_us,
+        ),
+        (
+            "program_kbps_target",
+            "Bit rate that is asked for",
+            program.kbps_target,
+        ),
+    ] {
+        let metric = ConstGauge::new(i64::from(value));
+        metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)?;
+    }
+    let help = "Pictures or graphics planned but not there";
+    counter(to, "program_missing", help, program.missing)
 }
 
 fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
@@ -401,7 +518,27 @@ mod tests {
             ..SystemSample::default()
         };
         let system = System::of(tokio::sync::watch::channel(std::sync::Arc::new(sample)).1);
-        let metrics = Metrics::new(show, system);
+        let (report, health) = tokio::sync::watch::channel(std::sync::Arc::default());
+        let folder = tempfile::tempdir().unwrap();
+        let clock = runtime::SystemClock;
+        let now = runtime::Clock::wall(&clock);
+        let (store, _) = store::Store::open(folder.path(), now).unwrap();
+        let (alerts, _keeper) = crate::alerts::Keeper::new(crate::alerts::KeeperParts {
+            store,
+            health: Health::of(health.clone()),
+            reach: crate::alerts::Reach::default(),
+            own: crate::alerts::OwnPorts::default(),
+        });
+        report.send_replace(std::sync::Arc::new(crate::health::Report {
+            status: Status::Degraded,
+            ..Default::default()
+        }));
+        let metrics = Metrics::new(Watched {
+            show,
+            system,
+            health: Health::of(health),
+            alerts,
+        });
         metrics.request("GET", "/api/cameras", 200);
         metrics.command("camera.list", "ok", 0.01);
         let status = ShowStatus {
@@ -421,6 +558,9 @@ mod tests {
             "vistter_program_frames_total 7",
             "vistter_throttled 1.0",
             "vistter_agent_processes 0.0",
+            "vistter_health 1",
+            "vistter_webhook_delivered_total 0",
+            "vistter_program_mix_p99_us 0",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -8,5 +8,5 @@ mod metrics;
 pub mod system;
 
 pub use log::{LogError, init};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Watched};
 pub use system::{System, SystemSample};

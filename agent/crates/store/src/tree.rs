@@ -10,6 +10,7 @@ const ID_LIMIT: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Tree {
+    Alerts,
     Assets,
     Cameras,
     /// Signed commands that are remembered.
@@ -36,6 +37,7 @@ impl Tree {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Alerts => "alerts",
             Self::Assets => "assets",
             Self::Cameras => "cameras",
             Self::Commands => "commands",

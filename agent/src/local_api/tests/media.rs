@@ -177,12 +177,18 @@ async fn a_change_reaches_the_page_as_an_event() {
         .unwrap();
     let response = stage.api().oneshot(request).await.unwrap();
     let mut events = response.into_body().into_data_stream();
-    let first = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
-    assert!(first.starts_with("event: status\ndata: {"), "{first}");
+    let mut next = async |name: &str| loop {
+        let event = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
+        if event.starts_with(&format!("event: {name}\ndata: {{")) {
+            return event;
+        }
+    };
+    let first = next("status").await;
     assert!(first.contains("\"mode\":\"idle\""), "{first}");
+    assert!(next("alerts").await.contains("\"open\":0"));
     stage
         .post("/api/preview/start", json!({"timeline_id": 1}))
         .await;
-    let second = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
+    let second = next("status").await;
     assert!(second.contains("\"mode\":\"preview\""), "{second}");
 }

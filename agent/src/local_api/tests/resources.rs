@@ -18,7 +18,7 @@ async fn a_camera_is_kept_across_a_restart_and_its_password_is_never_answered() 
     assert_eq!(made["port"], 554);
     assert_eq!(made["stream_path"], "/main?a=1");
     assert_eq!(made["password"], "********");
-    let stage = stage.restarted();
+    let stage = stage.restarted().await;
     let back = stage.get("/api/cameras/1").await;
     assert_eq!(back.json(), made);
     assert_eq!(stage.get("/api/cameras").await.json(), json!([made]));
@@ -320,7 +320,7 @@ async fn a_large_timeline_is_kept() {
     let large = json!({"id": "large", "name": "Large", "duration": 3000,
         "tracks": [{"track_id": "v", "type": "video", "cues": cues}]});
     assert_eq!(stage.post("/api/timelines", large).await.status, 201);
-    let stage = stage.restarted();
+    let stage = stage.restarted().await;
     let back = stage.get("/api/timelines/large").await.json();
     assert_eq!(back["tracks"][0]["cues"].as_array().unwrap().len(), 3000);
 }

@@ -1,7 +1,9 @@
 //! An agent's API without engine: store, modules and routes are real, the show is an actor that answers
 //! as the real one does, the media server is whatever the test says.
 
+use crate::alerts::{Keeper, KeeperParts, OwnPorts, Reach};
 use crate::assets::Assets;
+use crate::health::{Health, History, Report};
 use crate::local_api::{AppState, MediaAddresses, router};
 use crate::modules::view::ActiveStreamView;
 use crate::modules::{Media, Parts, Records, Router};
@@ -10,7 +12,7 @@ use crate::show::{
     DestinationAddress, DestinationState, DestinationStatus, Mode, Position, Request, Show,
     ShowError, ShowStatus, ShownTimeline, StreamState, StreamStatus,
 };
-use crate::telemetry::{Metrics, System};
+use crate::telemetry::{Metrics, System, Watched};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use engine::mediamtx::{Probe, ProbeError};
@@ -112,12 +114,13 @@ pub(super) struct Stage {
     dir: tempfile::TempDir,
     app: AppState,
     pub(super) server: Arc<Server>,
-    keeper: runtime::Task<()>,
+    pub(super) reports: tokio::sync::watch::Sender<Arc<Report>>,
+    keepers: Vec<runtime::Task<()>>,
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.keepers.iter().for_each(runtime::Task::abort);
     }
 }
 
@@ -132,8 +135,13 @@ impl Stage {
     }
 
     /// The same data folder, opened again.
-    pub(super) fn restarted(mut self) -> Self {
+    pub(super) async fn restarted(mut self) -> Self {
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        // The alerts' keeper holds the store until its task is gone.
+        for keeper in std::mem::take(&mut self.keepers) {
+            keeper.abort();
+            drop(keeper.await);
+        }
         drop(self);
         Self::open(dir, "127.0.0.1:9".parse().unwrap())
     }
@@ -161,16 +169,33 @@ impl Stage {
             }
         });
         let server = Arc::new(Server::default());
-        let metrics = Arc::new(Metrics::new(
-            show.clone(),
-            System::of(tokio::sync::watch::channel(Arc::default()).1),
-        ));
+        let system = System::of(tokio::sync::watch::channel(Arc::default()).1);
+        let (reports, report) = tokio::sync::watch::channel(Arc::default());
+        let health = Health::of(report);
+        let (alerts, alert_keeper) = Keeper::new(KeeperParts {
+            store: store.clone(),
+            health: health.clone(),
+            reach: Reach::default(),
+            own: OwnPorts(vec![8080]),
+        });
+        let ended = runtime::CancellationToken::new();
+        let alert_keeper = runtime::spawn(alert_keeper.run(ended));
+        let metrics = Arc::new(Metrics::new(Watched {
+            show: show.clone(),
+            system: system.clone(),
+            health: health.clone(),
+            alerts: alerts.clone(),
+        }));
         let parts = Parts {
             records: Records::new(store, clock.clone()),
             show,
             media: Box::new(Shared(Arc::clone(&server))),
             clock,
             metrics: Arc::clone(&metrics),
+            health,
+            system,
+            history: History::default(),
+            alerts,
             assets: Assets::open(&dir.path().join("assets"), |_| b"png".to_vec()).unwrap(),
             profile: ProfileName::Reliability,
         };
@@ -184,7 +209,8 @@ impl Stage {
             dir,
             app,
             server,
-            keeper,
+            reports,
+            keepers: vec![keeper, alert_keeper],
         }
     }
 

@@ -3,19 +3,23 @@
 //! Owns shapes only: field names, limits in words, examples, masks. Never checks and never decides:
 //! the modules do. `command` carries these values, `local_api` codes them as JSON.
 
+mod alert;
 mod camera;
 mod catalogue;
 mod destination;
 mod execution;
+mod metrics;
 mod overlay;
 mod preview;
 mod stream;
 mod timeline;
 
+pub use alert::{AlertList, AlertQuery};
 pub use camera::{CameraDraft, CameraPatch, CameraState, CameraTestView, CameraView, TakeRequest};
 pub use catalogue::{AssetView, EmergencyStatusView, KillView, ProfileView, TestPatternRequest};
 pub use destination::{DestinationDraft, DestinationPatch, DestinationView, PresetView};
 pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView, SeekRequest};
+pub use metrics::{DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics};
 pub use overlay::OverlayView;
 pub use preview::{
     ActiveStreamView, GoLive, GoLiveView, PlaybackView, PreviewHealthView, PreviewStart,

@@ -1,0 +1,334 @@
+//! Each rule of the contract, at both sides of its limit.
+
+use super::*;
+use crate::telemetry::system::{CpuSample, DiskSample, MemorySample};
+
+fn machine(change: impl FnOnce(&mut SystemSample)) -> Seen {
+    let mut machine = SystemSample {
+        at_ns: 1,
+        disk: DiskSample {
+            total: 1000,
+            available: 900,
+        },
+        memory: MemorySample {
+            total: 1 << 30,
+            available: 1 << 29,
+            ..MemorySample::default()
+        },
+        ..SystemSample::default()
+    };
+    change(&mut machine);
+    Seen {
+        machine,
+        ..Seen::default()
+    }
+}
+
+fn program(program: ProgramSeen) -> Seen {
+    Seen {
+        program: Some(program),
+        running: true,
+        live: true,
+        ..Seen::default()
+    }
+}
+
+fn cpu(busy: f32) -> Seen {
+    machine(|now| {
+        now.cpu = CpuSample {
+            busy,
+            busy_5s: busy,
+            ..CpuSample::default()
+        };
+    })
+}
+
+fn disk(available: u64) -> Seen {
+    machine(|now| now.disk.available = available)
+}
+
+fn heat(degrees: f32) -> Seen {
+    machine(|now| now.temperature_c = Some(degrees))
+}
+
+fn encoder(share: f32) -> Seen {
+    program(ProgramSeen {
+        encoder_cpu: Some(share),
+        ..ProgramSeen::default()
+    })
+}
+
+fn lost(lost_per_s: f32) -> Seen {
+    program(ProgramSeen {
+        lost_per_s,
+        ..ProgramSeen::default()
+    })
+}
+
+fn buffer(share: f32) -> Seen {
+    program(ProgramSeen {
+        buffer: Some(share),
+        ..ProgramSeen::default()
+    })
+}
+
+fn silent(silent_s: f32) -> Seen {
+    program(ProgramSeen {
+        silent_s,
+        ..ProgramSeen::default()
+    })
+}
+
+fn restarts(restarts: u64) -> Seen {
+    program(ProgramSeen {
+        restarts,
+        ..ProgramSeen::default()
+    })
+}
+
+#[test]
+fn every_limit_of_the_contract_has_two_sides() {
+    use Condition as C;
+    use Severity as S;
+    let none: &[(C, S)] = &[];
+    for (case, seen, want) in [
+        ("a machine without a sample", Seen::default(), none),
+        ("a good machine", machine(|_| {}), none),
+        ("80 % busy", cpu(80.0), none),
+        ("81 % busy", cpu(81.0), &[(C::CpuHigh, S::Warning)]),
+        ("disk at 85 %", disk(150), none),
+        ("disk at 86 %", disk(140), &[(C::StorageLow, S::Warning)]),
+        ("disk at 96 %", disk(40), &[(C::StorageFull, S::Error)]),
+        ("79 degrees", heat(79.0), none),
+        (
+            "80 degrees",
+            heat(80.0),
+            &[(C::TemperatureHigh, S::Warning)],
+        ),
+        (
+            "throttled",
+            machine(|now| now.throttled = Some(true)),
+            &[(C::CpuThrottled, S::Warning)],
+        ),
+        (
+            "not throttled",
+            machine(|now| now.throttled = Some(false)),
+            none,
+        ),
+        (
+            "weak supply",
+            machine(|now| now.under_voltage = Some(true)),
+            &[(C::CpuThrottled, S::Warning)],
+        ),
+        (
+            "clock free",
+            machine(|now| now.clock_synced = Some(false)),
+            &[(C::ClockUnsynced, S::Warning)],
+        ),
+        (
+            "4 % memory",
+            machine(|now| now.memory.available = 40 << 20),
+            &[(C::MemoryLow, S::Warning)],
+        ),
+        ("encoder at 90 %", encoder(90.0), none),
+        (
+            "encoder at 91 %",
+            encoder(91.0),
+            &[(C::EncoderCpu, S::Warning)],
+        ),
+        ("5 frames lost", lost(5.0), none),
+        ("6 frames lost", lost(6.0), &[(C::FramesDropped, S::Error)]),
+        ("buffer at 10 %", buffer(10.0), none),
+        ("buffer at 9 %", buffer(9.0), &[(C::BufferLow, S::Info)]),
+        ("silent for 2.9 s", silent(2.9), none),
+        (
+            "silent for 3 s",
+            silent(3.0),
+            &[(C::ProgramStalled, S::Critical)],
+        ),
+        ("2 restarts", restarts(2), none),
+        ("3 restarts", restarts(3), &[(C::EncoderUnstable, S::Error)]),
+    ] {
+        let found: Vec<_> = rules(&seen)
+            .iter()
+            .map(|one| (one.code, one.severity))
+            .collect();
+        assert_eq!(found, want, "{case}");
+    }
+}
+
+#[test]
+fn high_load_is_told_after_thirty_seconds() {
+    assert_eq!(rules(&cpu(99.0))[0].settle, Duration::from_secs(30));
+}
+
+fn lost_camera(stand_in: Option<StandIn>) -> CameraSeen {
+    CameraSeen {
+        id: "2".to_owned(),
+        name: "Camera 2".to_owned(),
+        delivers: false,
+        known: true,
+        stand_in,
+        cause: None,
+    }
+}
+
+#[test]
+fn a_lost_camera_is_told_in_plain_words() {
+    use Severity as S;
+    for (stand_in, severity, words) in [
+        (
+            Some(StandIn::Backup(String::new())),
+            S::Warning,
+            "Camera 2 is offline – switched to backup",
+        ),
+        (
+            Some(StandIn::Backup("Wide".into())),
+            S::Warning,
+            "Camera 2 is offline – switched to backup Wide",
+        ),
+        (
+            Some(StandIn::Pattern),
+            S::Critical,
+            "Camera 2 is offline – the program shows the test pattern",
+        ),
+        (
+            Some(StandIn::LastPicture),
+            S::Error,
+            "Camera 2 is offline – the program holds its last picture",
+        ),
+        (
+            Some(StandIn::NotOnProgram),
+            S::Warning,
+            "Camera 2 is offline – it is not on program now",
+        ),
+        (None, S::Error, "Camera 2 is offline"),
+    ] {
+        let found = camera(&lost_camera(stand_in)).unwrap();
+        assert_eq!((found.severity, found.message.as_str()), (severity, words));
+        assert!(found.remediation.contains("cable"));
+    }
+    let opening = CameraSeen {
+        known: false,
+        ..lost_camera(None)
+    };
+    assert_eq!(camera(&opening).unwrap().settle, Duration::from_secs(5));
+    let there = CameraSeen {
+        delivers: true,
+        ..lost_camera(None)
+    };
+    assert_eq!(camera(&there), None);
+}
+
+const REFUSED: &str = "it is refused";
+
+fn to(id: &str, state: DestinationState, cause: Option<&str>) -> DestinationSeen {
+    DestinationSeen {
+        id: id.to_owned(),
+        name: format!("Channel {id}"),
+        platform: Some((
+            "YouTube Live".into(),
+            Some("https://youtube.example/live".into()),
+        )),
+        state,
+        cause: cause.map(str::to_owned),
+        advice: Some("Ask the server.".to_owned()),
+        rejected: cause == Some(REFUSED),
+        retries: 3,
+    }
+}
+
+#[test]
+fn a_destination_that_is_not_active_is_named_with_what_to_do() {
+    use DestinationState as D;
+    for (state, cause, want) in [
+        (D::Active, None, None),
+        (D::Idle, None, None),
+        (
+            D::Connecting,
+            None,
+            Some(("Channel a does not take the program yet", 10_000)),
+        ),
+        (
+            D::Retrying,
+            Some("closed"),
+            Some(("Channel a is offline – it is being connected again", 1500)),
+        ),
+        (
+            D::Failed,
+            Some("silent"),
+            Some((
+                "Channel a is offline – 3 tries failed, tried each minute",
+                1500,
+            )),
+        ),
+        (
+            D::Retrying,
+            Some(REFUSED),
+            Some(("Channel a does not accept the stream key", 1500)),
+        ),
+    ] {
+        let found = destination(&to("a", state, cause));
+        let seen = found
+            .as_ref()
+            .map(|found| (found.message.as_str(), found.settle.as_millis()));
+        assert_eq!(seen, want);
+    }
+    let rejected = destination(&to("a", D::Retrying, Some(REFUSED))).unwrap();
+    assert_eq!(rejected.code, Condition::DestinationRejected);
+    assert!(
+        rejected
+            .remediation
+            .contains("https://youtube.example/live"),
+        "{rejected:?}"
+    );
+}
+
+#[test]
+fn all_destinations_at_once_are_the_network_and_one_alone_is_not() {
+    use DestinationState as D;
+    let cut = |id| to(id, D::Retrying, Some("silent"));
+    let refused = |id| to(id, D::Failed, Some(REFUSED));
+    let fine = |id| to(id, D::Active, None);
+    for (case, all, down) in [
+        ("none", vec![], false),
+        ("the only one", vec![cut("a")], false),
+        ("both", vec![cut("a"), cut("b")], true),
+        ("two of three", vec![cut("a"), cut("b"), fine("c")], false),
+        (
+            "two, and one that is refused",
+            vec![cut("a"), cut("b"), refused("c")],
+            true,
+        ),
+        (
+            "two that are refused",
+            vec![refused("a"), refused("b")],
+            false,
+        ),
+    ] {
+        assert_eq!(network(&all).is_some(), down, "{case}");
+    }
+}
+
+#[test]
+fn the_media_server_is_worst_while_live() {
+    let down = MediaSeen::Down {
+        reason: "it was ended by signal 9".to_owned(),
+        remediation: "Wait.".into(),
+    };
+    for (running, live, severity) in [
+        (true, true, Severity::Critical),
+        (true, false, Severity::Error),
+        (false, false, Severity::Warning),
+    ] {
+        let seen = Seen {
+            media: down.clone(),
+            running,
+            live,
+            ..Seen::default()
+        };
+        let found = rules(&seen);
+        assert_eq!((found.len(), found[0].severity), (1, severity));
+        assert_eq!(found[0].cause, "it was ended by signal 9");
+    }
+}

@@ -1,0 +1,298 @@
+//! The unit that looks: at once when the show or the media server changes, and each second.
+//!
+//! Owns the rules' memory and the published [`Report`]. Reads the show's state, never asks it anything.
+
+use super::finding::{Finding, Report};
+use super::history::History;
+use super::ledger::Ledger;
+use super::rules::rules;
+use super::seen::{
+    CameraSeen, DestinationSeen, MediaSeen, Seen, StreamSeen, is_refusal, unreadable,
+};
+use super::trend::Trend;
+use crate::outage::Outage;
+use crate::show::{DestinationStatus, Mode, Show, ShowStatus, StreamState};
+use crate::telemetry::System;
+use crate::time::rfc3339;
+use engine::mediamtx::{self, Snapshot};
+use model::{Camera, Destination};
+use protocol::HasCode;
+use runtime::{CancellationToken, Clock, SystemClock};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, Tree};
+use tokio::sync::watch;
+
+/// Between two looks while nothing changes.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Without a picture of its paths for so long, the media server counts as silent. It is asked each second.
+const SILENT_NS: u64 = 2_500_000_000;
+
+/// How the agent is, for anyone. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Health {
+    report: watch::Receiver<Arc<Report>>,
+}
+
+impl Health {
+    /// Reports that somebody else sends.
+    #[must_use]
+    pub const fn of(report: watch::Receiver<Arc<Report>>) -> Self {
+        Self { report }
+    }
+
+    /// Everything that is wrong now.
+    #[must_use]
+    pub fn report(&self) -> Arc<Report> {
+        Arc::clone(&self.report.borrow())
+    }
+
+    /// The reports as they come: one each second, and one at once when the show changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Report>> {
+        self.report.clone()
+    }
+}
+
+/// What the media server tells of itself.
+#[derive(Debug, Clone)]
+struct Server {
+    health: watch::Receiver<mediamtx::Health>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// Looks and reports.
+#[derive(Clone)]
+pub struct Watcher {
+    show: Show,
+    server: Server,
+    system: System,
+    store: Store,
+    history: History,
+    clear_after: Duration,
+    report: watch::Sender<Arc<Report>>,
+}
+
+/// What of the show's state is worth a look at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Signature {
+    mode: Mode,
+    inputs: Vec<String>,
+    destinations: Vec<(String, Option<String>)>,
+    restarts: u64,
+}
+
+impl Signature {
+    fn of(show: &ShowStatus) -> Self {
+        let destinations = show.destinations.iter();
+        Self {
+            mode: show.mode,
+            inputs: show
+                .inputs
+                .iter()
+                .map(|input| format!("{} {}", input.name, input.state))
+                .collect(),
+            destinations: destinations
+                .map(|one| {
+                    (
+                        format!("{} {:?}", one.id, one.state),
+                        one.last_error.clone(),
+                    )
+                })
+                .collect(),
+            restarts: show
+                .program
+                .as_ref()
+                .map_or(0, |program| program.encoder_restarts),
+        }
+    }
+}
+
+impl Watcher {
+    /// A watcher that has not looked yet, and what it will report. A condition ends when it was good for
+    /// `clear_after`; every ten seconds a line is written to `history`.
+    #[must_use]
+    pub fn new(
+        show: Show,
+        media: &mediamtx::MediaMtx,
+        system: System,
+        store: Store,
+        history: History,
+        clear_after: Duration,
+    ) -> (Self, Health) {
+        let (report, seen) = watch::channel(Arc::default());
+        let server = Server {
+            health: media.health(),
+            snapshots: media.snapshots(),
+        };
+        let watcher = Self {
+            show,
+            server,
+            system,
+            store,
+            history,
+            clear_after,
+            report,
+        };
+        (watcher, Health::of(seen))
+    }
+
+    /// Looks until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut shows = self.show.watch();
+        let mut health = self.server.health.clone();
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ledger = Ledger::new(self.clear_after);
+        let mut trend = Trend::default();
+        let mut last = Signature::default();
+        let mut delivered = BTreeSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+                changed = health.changed() => if changed.is_err() { return },
+                changed = shows.changed() => {
+                    if changed.is_err() {
+                        return; // the show's task is gone: the agent ends
+                    }
+                    let now = Signature::of(&shows.borrow_and_update());
+                    if now == last {
+                        continue;
+                    }
+                    last = now;
+                }
+            }
+            let now = SystemClock.monotonic();
+            let show = self.show.status();
+            let machine = self.system.sample();
+            let seen = Seen {
+                media: self.media(),
+                running: show.mode != Mode::Idle,
+                live: show.mode == Mode::Live,
+                cameras: self.cameras(&show, &mut delivered),
+                unreadable: unreadable(&show),
+                destinations: show
+                    .destinations
+                    .iter()
+                    .map(|one| self.destination(one))
+                    .collect(),
+                streams: self.streams(&show),
+                program: trend.take(now, show.program.as_ref(), &machine),
+                machine: (*machine).clone(),
+            };
+            self.history.take(
+                now,
+                SystemClock.wall(),
+                &show,
+                seen.program.as_ref(),
+                &machine,
+            );
+            let findings = ledger.take(now, rules(&seen));
+            self.publish(findings);
+        }
+    }
+
+    fn publish(&self, findings: Vec<Finding>) {
+        let report = Report::of(findings, rfc3339(SystemClock.wall()));
+        let before = self.report.borrow().status;
+        if before != report.status {
+            tracing::info!(from = ?before, to = ?report.status, "Health.");
+        }
+        self.report.send_replace(Arc::new(report));
+    }
+
+    fn media(&self) -> MediaSeen {
+        let health = self.server.health.borrow().clone();
+        if health == mediamtx::Health::Starting {
+            return MediaSeen::Up;
+        }
+        if let Some(outage) = Outage::of(&health) {
+            let reason = match &health {
+                mediamtx::Health::Down { reason, .. } | mediamtx::Health::Missing { reason } => {
+                    reason.to_string()
+                }
+                mediamtx::Health::Up { .. } | mediamtx::Health::Starting => outage.to_string(),
+            };
+            let remediation = outage.remediation();
+            return MediaSeen::Down {
+                reason,
+                remediation,
+            };
+        }
+        let at_ns = self.server.snapshots.borrow().at_ns;
+        let age = SystemClock.monotonic_ns().saturating_sub(at_ns);
+        if at_ns > 0 && age > SILENT_NS {
+            MediaSeen::Silent
+        } else {
+            MediaSeen::Up
+        }
+    }
+
+    /// The cameras of the show; those that deliver are added to those that have in this show.
+    fn cameras(&self, show: &ShowStatus, delivered: &mut BTreeSet<String>) -> Vec<CameraSeen> {
+        if show.mode == Mode::Idle {
+            delivered.clear();
+        }
+        let name = |id: &str| {
+            let camera: Option<Camera> = self.read(Tree::Cameras, id);
+            camera.map_or_else(|| format!("Camera {id}"), |camera| camera.name)
+        };
+        let mut cameras = Vec::new();
+        for input in &show.inputs {
+            let Some(mut camera) = CameraSeen::of(input, show.on_air.as_ref(), name) else {
+                continue;
+            };
+            if camera.delivers {
+                delivered.insert(camera.id.clone());
+            }
+            camera.known = delivered.contains(&camera.id);
+            cameras.push(camera);
+        }
+        cameras
+    }
+
+    fn destination(&self, status: &DestinationStatus) -> DestinationSeen {
+        let id = status.id.as_str();
+        let stored: Option<Destination> = self.read(Tree::Destinations, id);
+        let platform = stored.map(|stored| {
+            let preset = stream::preset(stored.platform);
+            (preset.name.clone(), preset.help_url.clone())
+        });
+        DestinationSeen {
+            id: id.to_owned(),
+            name: status.name.clone(),
+            platform,
+            state: status.state,
+            cause: status.last_error.clone(),
+            advice: status.remediation.clone(),
+            rejected: status.last_error.as_deref().is_some_and(is_refusal),
+            retries: status.retries,
+        }
+    }
+
+    fn streams(&self, show: &ShowStatus) -> Vec<StreamSeen> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let running = show
+            .streams
+            .iter()
+            .filter(|one| one.state != StreamState::Stopped);
+        running
+            .map(|one| {
+                let stored: Option<Named> = self.read(Tree::Streams, one.id.as_str());
+                let name = stored.map_or_else(|| one.id.to_string(), |stored| stored.name);
+                StreamSeen::of(one, name)
+            })
+            .collect()
+    }
+
+    /// From the database's cache; what cannot be read has no name.
+    fn read<T: serde::de::DeserializeOwned>(&self, tree: Tree, id: &str) -> Option<T> {
+        self.store.get(tree, id).ok().flatten()
+    }
+}
