@@ -20,6 +20,15 @@ export function spokenTime(seconds: number): string {
   return words.length > 0 ? words.join(" ") : "0 seconds";
 }
 
+/** A moment as its time of day, with the day where that is not today: `14:05` or `20 Nov, 14:05`. */
+export function since(at: string, now = new Date()): string {
+  const moment = new Date(at);
+  if (Number.isNaN(moment.getTime())) return at;
+  const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (moment.toDateString() === now.toDateString()) return time;
+  return `${moment.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
+}
+
 /** Kilobits a second as `850 kb/s` or `4.5 Mb/s`. */
 export function bitrate(kbps: number): string {
   return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mb/s` : `${Math.round(kbps)} kb/s`;

@@ -2,6 +2,7 @@ import "@fontsource-variable/inter/wght.css";
 import "./style/tokens.css";
 import "./style/page.css";
 import { render } from "preact";
+import { beginAlerts } from "./state/alerts";
 import { begin } from "./state/show";
 import { App } from "./ui/App";
 
@@ -9,4 +10,5 @@ const root = document.getElementById("app");
 if (root) {
   render(<App />, root);
   begin();
+  beginAlerts();
 }

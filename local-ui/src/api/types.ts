@@ -65,6 +65,16 @@ export interface PreviewStatus {
   encoder: EncoderStatus | null;
   on_air: OnAir | null;
   inputs: InputStatus[];
+  notices: AgentNotice[];
+}
+
+/** What the agent did by itself: a show that was resumed, a database that was set aside. */
+export interface AgentNotice {
+  code: string;
+  severity: "info" | "warning" | "error";
+  message: string;
+  remediation: string;
+  at: string;
 }
 
 /** What is on program, and why. */
@@ -148,6 +158,28 @@ export interface OverlayEdit {
   text?: string;
   opacity?: number;
   visible?: boolean;
+}
+
+export interface Alert {
+  id: string;
+  code: string;
+  severity: "info" | "warning" | "error" | "critical";
+  message: string;
+  cause: string;
+  /** What the operator can do. */
+  remediation: string;
+  /** What follows from it. */
+  consequences: string[];
+  state: "open" | "recovering" | "cleared";
+  raised_at: string;
+  cleared_at: string | null;
+  acknowledged_at: string | null;
+}
+
+export interface AlertList {
+  /** The open ones first, the newest of each first. */
+  alerts: Alert[];
+  open: number;
 }
 
 export interface GoneLive {

@@ -2,6 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import { mode, status } from "../state/show";
+import { Alerts } from "./Alerts";
 import { Badge } from "./Badge";
 import { Cameras } from "./Cameras";
 import { Controls } from "./Controls";
@@ -43,6 +44,7 @@ export function App() {
         </div>
         <div class="stack side">
           <Destinations />
+          <Alerts />
           <Cameras />
           <Program />
         </div>

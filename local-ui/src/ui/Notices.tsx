@@ -1,11 +1,15 @@
 /** What went wrong, with what to do; and what was done. */
 
+import { alerts } from "../state/alerts";
 import { dismiss, type Notice, notices } from "../state/notices";
 import { reachable, status } from "../state/show";
+import { AlertBanner } from "./Alerts";
 
 /** Conditions that last, at the top of the page. */
 export function Warnings() {
-  const unhealthy = status.value && !status.value.server_healthy;
+  // The alert says more, but comes a moment later.
+  const told = alerts.value.some((a) => a.code === "MEDIA_SERVER_DOWN" && a.state !== "cleared");
+  const unhealthy = status.value && !status.value.server_healthy && !told;
   return (
     <div class="warnings" role="alert">
       {!reachable.value && (
@@ -19,6 +23,7 @@ export function Warnings() {
           by themselves.
         </p>
       )}
+      {reachable.value && <AlertBanner />}
     </div>
   );
 }
