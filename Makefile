@@ -19,6 +19,7 @@ PROMISES := \
 	failover \
 	golive \
 	guards \
+	health \
 	isolation \
 	latency \
 	lifecycle \

@@ -103,6 +103,11 @@ impl Agent {
                 data.to_string_lossy().into_owned(),
             ),
             ("VISTTER__PROGRAM__PROFILE".to_owned(), options.profile),
+            // Cameras, destinations and judge use the same processor, and are no work of the agent's.
+            (
+                "VISTTER__PROGRAM__PROCESSOR_LIMIT".to_owned(),
+                "1000".to_owned(),
+            ),
         ];
         for (key, port) in [
             ("API__PORT", port),

@@ -25,6 +25,7 @@ pub mod demo;
 mod disk;
 mod fault;
 mod gate;
+mod hook;
 mod http;
 mod judge;
 mod line;
@@ -46,6 +47,7 @@ pub use code::{Code, read_code};
 pub use coded::PacketTap;
 pub use disk::Disk;
 pub use fault::{Fault, FaultServer, Proxy, Site, Speaks};
+pub use hook::{HookServer, Hooked};
 pub use http::{Http, Reply};
 pub use judge::{
     Clock, Counts, Cut, Incident, Judged, Live, Region, RegionReading, Window, Wrong, judge,
