@@ -127,7 +127,7 @@ pub async fn run(config: Config) -> Result<()> {
         clock: Arc::new(clock),
         metrics: Arc::clone(&metrics),
         health,
-        system,
+        system: system.clone(),
         history,
         alerts,
         assets,

@@ -219,6 +219,7 @@ mod tests {
             dropped: 0,
             late: 0,
             duplicate: 0,
+            wait_us: 0,
             restarts: 0,
             last_error: None,
         };
