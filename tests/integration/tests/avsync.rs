@@ -77,6 +77,7 @@ fn cameras_at_25_and_50_frames_stay_within_40_ms() {
     let seconds = if long() { 180.0 } else { 30.0 };
     let offsets = offsets([Rate(25, 1), Rate(50, 1), Rate(25, 1)], seconds);
     let (p95, _) = figures(&offsets);
-    assert!(offsets.len() as f64 > seconds * 0.4);
+    // A flash of 20 ms lies between two program frames as often as on one.
+    assert!(offsets.len() as f64 > seconds * 0.25);
     assert!(p95 <= 40.0, "{offsets:?}");
 }
