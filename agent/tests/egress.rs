@@ -214,10 +214,13 @@ async fn a_key_that_is_not_taken_is_named_and_not_shown() {
     closed.dest = Secret::new(format!("rtmp://127.0.0.1:{port}/closed#wrong-word"));
     let closed = Egress::start(&rig.server, name("out/b"), PathName::program(), closed);
     for egress in [&wrong, &closed] {
-        // The first retry comes at once and hides the cause for as long as it dials.
-        let refused = |now: &Status| now.state.cause() == Some(Cause::Rejected);
-        let status = until(egress, "refused", refused).await;
-        assert!(status.retries >= 1, "{status:?}");
+        // Known as long as no attempt is good, also while the next one is made.
+        let status = until(egress, "refused", |now| now.retries >= 1).await;
+        assert_eq!(status.state.cause(), Some(Cause::Rejected), "{status:?}");
+        let again = until(egress, "tried again", |now| {
+            matches!(now.state, EgressState::Connecting { .. }) && now.retries >= 1
+        });
+        assert!(again.await.last_error.is_some());
         assert!(!rig.server.log().join("\n").contains("wrong-word"));
         assert!(!format!("{status:?}").contains("wrong-word"));
     }

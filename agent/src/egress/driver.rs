@@ -283,7 +283,11 @@ impl Driver {
     fn tell(&self) {
         let (path, to) = (&self.path, &self.target.at(self.state.side()).label);
         let state = self.state.name();
-        match self.state.cause() {
+        let waits = matches!(
+            self.state,
+            EgressState::Retrying { .. } | EgressState::Failed { .. }
+        );
+        match self.state.cause().filter(|_| waits) {
             None => tracing::info!(%path, %to, state, "Destination."),
             Some(cause) => {
                 tracing::warn!(%path, %to, state, ?cause, retries = self.state.failures(), "Destination.");
@@ -301,7 +305,7 @@ impl Driver {
         let unfed = self
             .unfed
             .is_some_and(|since| SystemClock.monotonic() >= since + UNFED);
-        let nothing = (unfed && told.is_none()).then_some(NOTHING);
+        let nothing = (unfed && !slow).then_some(NOTHING);
         let status = Status {
             state: self.state,
             kbps: if active { self.count.kbps() } else { 0 },

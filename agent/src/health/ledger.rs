@@ -12,6 +12,9 @@ use std::time::Duration;
 const AFTERMATH: Duration = Duration::from_secs(20);
 /// A condition that was told no longer than this before its root came was the root's first sign.
 const HERALD: Duration = Duration::from_secs(10);
+/// A root that needs no longer than this to count is believed before it does; a slower one may come and
+/// go, and what followed from it would be hidden behind nothing.
+const QUICK: Duration = Duration::from_secs(5);
 /// Most conditions at once; there are fewer cameras and destinations than that.
 const LIMIT: usize = 256;
 
@@ -31,6 +34,12 @@ impl Entry {
     /// Whether it is there, or was until a moment ago and counted.
     fn present(&self, now: Duration) -> bool {
         self.last == now || (self.told.is_some() && now.saturating_sub(self.last) < AFTERMATH)
+    }
+
+    /// Whether it counts, or begins to now.
+    fn counts(&self, now: Duration) -> bool {
+        let settled = now.saturating_sub(self.first) >= self.found.settle;
+        self.told.is_some() || (self.last == now && settled)
     }
 }
 
@@ -62,9 +71,8 @@ impl Ledger {
         });
         self.attribute(now);
         for entry in self.entries.values_mut() {
-            let settled = now.saturating_sub(entry.first) >= entry.found.settle;
-            if entry.told.is_none() && entry.last == now && settled {
-                entry.told = Some(now);
+            if entry.counts(now) {
+                entry.told.get_or_insert(now);
             }
         }
         let told = self.entries.values().filter(|entry| entry.told.is_some());
@@ -90,11 +98,14 @@ impl Ledger {
 
     /// Gives conditions to their roots, and takes them back from roots that are gone.
     fn attribute(&mut self, now: Duration) {
-        let present: BTreeMap<Key, Duration> = self
+        let believed = |entry: &Entry| {
+            entry.present(now) && (entry.counts(now) || entry.found.settle <= QUICK)
+        };
+        let present: BTreeMap<Key, (Duration, bool)> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.present(now))
-            .map(|(key, entry)| (key.clone(), entry.first))
+            .filter(|(_, entry)| believed(entry))
+            .map(|(key, entry)| (key.clone(), (entry.first, entry.counts(now))))
             .collect();
         for entry in self.entries.values_mut() {
             // One that is good again stays with its root: it is no news of its own.
@@ -107,9 +118,12 @@ impl Ledger {
                 continue;
             }
             let root = entry.found.roots.iter().find(|root| {
-                present
-                    .get(*root)
-                    .is_some_and(|began| entry.told.is_none_or(|told| told + HERALD >= *began))
+                // What is told already is not taken back for something that may be nothing.
+                present.get(*root).is_some_and(|(began, counts)| {
+                    entry
+                        .told
+                        .is_none_or(|told| *counts && told + HERALD >= *began)
+                })
             });
             entry.root = root.cloned();
         }

@@ -240,7 +240,10 @@ fn grown(state: EgressState, count: u64, now: Duration) -> (EgressState, Vec<Egr
         since: now,
         bytes: count,
         grew: now,
-        record,
+        record: Record {
+            cause: None,
+            ..record
+        },
     };
     (state, vec![EgressEffect::Report])
 }
@@ -305,6 +308,7 @@ fn fail(cause: Cause, before: Record, now: Duration) -> (EgressState, Vec<Egress
     let alert = !record.alerted && (failed || bad_key);
     let record = Record {
         alerted: record.alerted || alert,
+        cause: Some(cause),
         ..record
     };
     // Another server has not been asked yet: it need not be waited for.
@@ -315,19 +319,17 @@ fn fail(cause: Cause, before: Record, now: Duration) -> (EgressState, Vec<Egress
         Cause::Rejected => delay(record.failures.max(2)),
         _ => delay(record.failures),
     };
-    let probe = probe_every(cause, record).map(|every| now + every);
+    let probe = probe_every(&record).map(|every| now + every);
     let state = if failed {
         EgressState::Failed {
             due: now + FAILED_WAIT,
             probe,
-            cause,
             record,
         }
     } else {
         EgressState::Retrying {
             due: now + wait,
             probe,
-            cause,
             record,
         }
     };
@@ -340,11 +342,11 @@ fn fail(cause: Cause, before: Record, now: Duration) -> (EgressState, Vec<Egress
 
 /// How often the port is tried while waiting. A server that does not know the key, or whose
 /// certificate is wrong, is there already: only the wait can help.
-const fn probe_every(cause: Cause, record: Record) -> Option<Duration> {
-    match cause {
-        Cause::Unreachable | Cause::Stalled => Some(PROBE_EVERY),
-        Cause::Closed if record.taken => Some(PROBE_CLOSED),
-        Cause::Closed | Cause::Rejected | Cause::Tls => None,
+const fn probe_every(record: &Record) -> Option<Duration> {
+    match record.cause {
+        Some(Cause::Unreachable | Cause::Stalled) => Some(PROBE_EVERY),
+        Some(Cause::Closed) if record.taken => Some(PROBE_CLOSED),
+        Some(Cause::Closed | Cause::Rejected | Cause::Tls) | None => None,
     }
 }
 

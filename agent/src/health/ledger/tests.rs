@@ -233,3 +233,24 @@ fn more_than_the_limit_is_left_out() {
     ledger.take(s(0), many());
     assert_eq!(ledger.take(s(2), many()).len(), LIMIT);
 }
+
+#[test]
+fn a_slow_root_that_comes_and_goes_hides_nothing() {
+    let slow = || {
+        Found::new(Condition::NetworkDown, Severity::Critical, "cut", "cut")
+            .after(s(30))
+            .from([MEDIA])
+    };
+    let story = |second| {
+        let mut all = vec![destination("d")];
+        // It comes and goes for a minute, and stays from then on.
+        if second >= 60 || second % 4 < 2 {
+            all.push(slow());
+        }
+        all
+    };
+    let seen = play(120, story);
+    assert_eq!(seen[0], "");
+    assert!(seen[1..90].iter().all(|words| words == "D"), "{seen:?}");
+    assert_eq!(seen[95], "D N", "the destination was told long before");
+}

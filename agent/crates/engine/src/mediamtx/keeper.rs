@@ -9,7 +9,7 @@ use super::reconcile::{Change, Wanted, changes, ours};
 use super::{Forwarding, Health, PathError, PathName, PathSpec, PathState, Snapshot};
 use futures_util::future::join_all;
 use runtime::{CancellationToken, Clock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -94,11 +94,24 @@ pub(super) struct State {
     misses: u32,
     started: Option<Instant>,
     applied: BTreeMap<PathName, Arc<PathSpec>>,
+    /// Those whose forward is being ended, until the server has said so.
+    parting: BTreeSet<PathName>,
     /// Refused as they are; not tried again until they change.
     refused: BTreeMap<PathName, (Arc<PathSpec>, PathError)>,
     snapshots: u64,
     /// Misses are not counted until then.
     patient: Option<Instant>,
+}
+
+impl State {
+    /// A path is about to lose its forward, and the server may stand still while that says farewell.
+    /// A second try for the same one buys no more time: a server that hangs would never be found out.
+    fn part(&mut self, name: &PathName) {
+        let applied = self.applied.get(name);
+        if applied.is_some_and(|spec| spec.says_farewell()) && self.parting.insert(name.clone()) {
+            self.patient = Some(Instant::now() + FAREWELL);
+        }
+    }
 }
 
 impl Keeper {
@@ -198,22 +211,18 @@ impl Keeper {
             }
             match change {
                 Change::Delete(name) => {
-                    if self
-                        .state
-                        .applied
-                        .get(&name)
-                        .is_some_and(|spec| spec.says_farewell())
-                    {
-                        self.state.patient = Some(Instant::now() + FAREWELL);
-                    }
+                    self.state.part(&name);
                     self.api.delete(name.as_str()).await?;
                     self.state.applied.remove(&name);
+                    self.state.parting.remove(&name);
                 }
                 Change::Put(name, _) if self.state.refused.contains_key(&name) => {}
                 Change::Put(name, spec) => {
                     self.redactor.learn(&spec);
+                    self.state.part(&name);
                     match self.api.put(&name, &spec).await {
                         Ok(()) => {
+                            self.state.parting.remove(&name);
                             self.state.applied.insert(name, spec);
                         }
                         Err(ApiError::Refused(reason)) => {
@@ -320,6 +329,7 @@ impl Keeper {
         }
         self.state.up = false;
         self.state.applied.clear();
+        self.state.parting.clear();
         self.state.started = Some(Instant::now());
         let reason = error.to_string().into();
         let in_use = [].into();

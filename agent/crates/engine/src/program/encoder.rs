@@ -132,7 +132,8 @@ impl Sink {
         lock(&self.splice).0.follow(run);
     }
 
-    fn forget(&self, run: u32) {
+    /// Takes a run out of the splice; after the last of its packets, or that would put it back.
+    pub(super) fn forget(&self, run: u32) {
         let mut guard = lock(&self.splice);
         let (splice, out) = &mut *guard;
         splice.forget(run, out);
@@ -456,9 +457,7 @@ impl Keeper {
                 return Ending::Asked;
             }
             let now = SystemClock.monotonic();
-            if let Some((old, _)) = leaving.take_if(|(_, until)| now >= *until) {
-                self.sink.forget(old.number);
-            }
+            drop(leaving.take_if(|(_, until)| now >= *until));
             let took_over = |standby: &mut Standby| self.sink.on_air() == Some(standby.run.number);
             if let Some(new) = standby.take_if(took_over) {
                 let old = std::mem::replace(&mut run, new.run);
@@ -476,8 +475,6 @@ impl Keeper {
             // The media server is back, and the next key frame may be two seconds away.
             if run.frames() > SETTLED && self.sink.all_wait() {
                 tracing::info!("The encoder begins anew, so that readers need not wait.");
-                run.end(false);
-                self.sink.forget(run.number);
                 return Ending::Asked;
             }
             if let Some(new) = &standby {
@@ -489,16 +486,13 @@ impl Keeper {
                     let last = lines.last().map_or("", String::as_str);
                     let cause = cause.describe();
                     tracing::warn!(cause, last, "The bit rate is not changed yet.");
-                    self.sink.forget(new.run.number);
                     standby = None;
                     not_before = now + AGAIN;
                 }
             }
             let wanted = self.control.kbps.load(Ordering::Acquire);
             if standby.as_ref().is_some_and(|new| new.run.kbps != wanted) {
-                if let Some(old) = standby.take() {
-                    self.sink.forget(old.run.number);
-                }
+                standby = None;
                 continue;
             }
             let settled = self.sink.on_air() == Some(run.number) && leaving.is_none();
@@ -516,7 +510,6 @@ impl Keeper {
 
     fn ended(&self, run: &Run, stalled: bool) {
         let (cause, lines) = run.end(stalled);
-        self.sink.forget(run.number);
         tracing::warn!(
             encoder = self.id.0,
             pid = run.process.pid(),

@@ -72,7 +72,7 @@ impl Progress {
     }
 }
 
-/// A run. Dropping it ends it, within some milliseconds.
+/// A run. Dropping it ends it and takes it out of the splice, within some milliseconds.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) number: u32,
@@ -82,6 +82,7 @@ pub(super) struct Run {
     pub(super) feed: Arc<Feed>,
     pub(super) progress: Arc<Progress>,
     line: Arc<Line>,
+    sink: Arc<Sink>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -113,6 +114,7 @@ impl Run {
             feed: feed.clone(),
             progress: progress.clone(),
             line: line.clone(),
+            sink: sink.clone(),
             threads: Vec::new(),
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -184,6 +186,8 @@ impl Drop for Run {
             thread.thread().unpark();
             let _panicked = thread.join();
         }
+        // Not before its reader is gone: a packet that is still on its way would put it on air again.
+        self.sink.forget(self.number);
     }
 }
 

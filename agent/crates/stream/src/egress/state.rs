@@ -2,7 +2,7 @@
 //!
 //! Owns the values only; the table is in [`super::step`].
 
-use super::{CONNECT_LIMIT, Cause, PROBE_CLOSED, PROBE_EVERY, SIDE_TRIES};
+use super::{CONNECT_LIMIT, Cause, SIDE_TRIES, probe_every};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ pub struct Record {
     pub taken: bool,
     /// How often in a row the server has turned the stream away.
     pub refusals: u32,
+    /// Why the last attempt failed, until one is good.
+    pub cause: Option<Cause>,
 }
 
 impl Record {
@@ -150,8 +152,6 @@ pub enum EgressState {
         due: Duration,
         /// When its port is tried next, where that can tell something.
         probe: Option<Duration>,
-        /// Why it was lost.
-        cause: Cause,
         /// What came before.
         record: Record,
     },
@@ -161,8 +161,6 @@ pub enum EgressState {
         due: Duration,
         /// When its port is tried next, where that can tell something.
         probe: Option<Duration>,
-        /// Why the last one failed.
-        cause: Cause,
         /// What came before.
         record: Record,
     },
@@ -255,23 +253,17 @@ impl EgressState {
         !self.is_active() && self.record().is_some_and(|record| record.alerted)
     }
 
-    /// Why it is not active, where that is known.
+    /// Why it is not active, where that is known: it stays known while the next attempt is made.
     #[must_use]
-    pub const fn cause(&self) -> Option<Cause> {
-        match self {
-            Self::Retrying { cause, .. } | Self::Failed { cause, .. } => Some(*cause),
-            Self::Idle | Self::Connecting { .. } | Self::Active { .. } => None,
-        }
+    pub fn cause(&self) -> Option<Cause> {
+        self.record().and_then(|record| record.cause)
     }
 
     /// The same with the next try of the port put off.
-    pub(super) const fn probed(mut self, now: Duration) -> Self {
-        if let Self::Retrying { probe, cause, .. } | Self::Failed { probe, cause, .. } = &mut self {
-            let every = match cause {
-                Cause::Closed => PROBE_CLOSED,
-                Cause::Unreachable | Cause::Rejected | Cause::Tls | Cause::Stalled => PROBE_EVERY,
-            };
-            *probe = Some(now.saturating_add(every));
+    pub(super) fn probed(mut self, now: Duration) -> Self {
+        if let Self::Retrying { probe, record, .. } | Self::Failed { probe, record, .. } = &mut self
+        {
+            *probe = probe_every(record).map(|every| now.saturating_add(every));
         }
         self
     }
