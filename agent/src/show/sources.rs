@@ -169,6 +169,7 @@ impl Sources {
                 self.open_anew(parts, program, *need, source).await;
             }
         }
+        self.open_guests(parts, program, &wanted).await;
         let spared =
             |id: &InputId| *id == self.pattern || wanted.iter().any(|need| need.input == *id);
         for (id, open) in &mut self.open {
@@ -188,6 +189,26 @@ impl Sources {
         self.revive(parts);
         self.late_sound(parts, now);
         self.follow_paths(parts, program).await;
+    }
+
+    /// Opens cameras that were asked for by hand before it was known what they send.
+    async fn open_guests(&mut self, parts: &Parts, program: &Program, wanted: &[Need]) {
+        let late = self.open.values().filter(|open| {
+            let known = matches!(&open.source, Source::Camera(id)
+                if cameras::address(&parts.media, id).is_some());
+            let needed = wanted.iter().any(|need| need.input == open.need.input);
+            open.input.is_none() && !needed && open.idle < PENALTY && known
+        });
+        let late: Vec<(Need, Source)> = late.map(|open| (open.need, open.source.clone())).collect();
+        for (need, source) in late {
+            self.open_anew(parts, program, need, source).await;
+            // One try: what is known and cannot be opened would be tried on every look.
+            if let Some(open) = self.open.get_mut(&need.input)
+                && open.input.is_none()
+            {
+                open.idle = PENALTY;
+            }
+        }
     }
 
     /// Whether a need is met, or cannot be met now.
@@ -331,7 +352,8 @@ impl Sources {
         // It may be put on program: its own backup has to be known.
         self.roster.follow(parts);
         let id = number_of(place);
-        if let Some(open) = self.open.get_mut(&id) {
+        let open = self.open.get_mut(&id);
+        if let Some(open) = open.filter(|open| open.input.is_some()) {
             open.idle = 0;
         } else {
             let need = Need {
