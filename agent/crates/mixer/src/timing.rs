@@ -23,6 +23,9 @@ const SETTLING: i64 = 1000 * MS;
 const SETTLING_SLOWLY: i64 = 3000 * MS;
 /// A source frame is counted as no more than this in the buffer.
 const LONGEST_FRAME: i64 = 40 * MS;
+/// Kept beyond one source frame, so that a small box or its network may stand still for 60 ms: that
+/// costs latency, while a frame that misses its tick is seen.
+const CUSHION: i64 = 30 * MS;
 /// Kept between what is usually the latest arrival and the time it is needed.
 const MARGIN: i64 = 2 * MS;
 /// Sound that comes later than this behind its picture is not waited for.
@@ -52,8 +55,8 @@ const GROW_OFF_AIR: i64 = 5;
 /// At program frame `n` show, of the frames that have arrived, the newest with
 /// `due(pts) <= time_of(n)`, and never go back to an older one; while there is none, stay on the
 /// frame before. Look at `due` again at each frame, because the offset moves. Render the sound of frame `n`
-/// from the PTS `time_of(n) − sound_offset()`. About three frames are waiting at a time; keep room
-/// for four (more when [`SourceTiming::buffer`] has grown).
+/// from the PTS `time_of(n) − sound_offset()`. About four frames are waiting at a time; keep room
+/// for five (more when [`SourceTiming::buffer`] has grown).
 #[derive(Debug, Clone)]
 pub struct SourceTiming {
     rate: FrameRate,
@@ -208,8 +211,8 @@ impl SourceTiming {
         Some(self.offset()?.saturating_add(pts_ns))
     }
 
-    /// How long a frame that came without delay waits until it is due, by plan: one source frame, or
-    /// more when its frames come unevenly or its sound comes late. For reports.
+    /// How long a frame that came without delay waits until it is due, by plan: one source frame and
+    /// 30 ms, or more when its frames come unevenly or its sound comes late. For reports.
     #[must_use]
     pub fn buffer(&self) -> i64 {
         let program = self.half * 2;
@@ -217,7 +220,8 @@ impl SourceTiming {
             .cadence
             .interval()
             .unwrap_or(program)
-            .min(LONGEST_FRAME);
+            .min(LONGEST_FRAME)
+            + CUSHION;
         let (jitter, sound_lag) = self.calm[1];
         let jitter = jitter.min(self.jitter) + MARGIN;
         frame.max(jitter).max(sound_lag.min(self.sound_lag))
