@@ -49,7 +49,8 @@ fn cuts_and_fades_lose_repeat_and_blacken_nothing() {
     let seen = judge(&file);
 
     let length = cameras[0].clip.frames();
-    let slips = seen.slips(length);
+    let (slips, fitted): (Vec<_>, Vec<_>) =
+        seen.slips(length).into_iter().partition(|slip| slip.on_air);
     let times = seen.time_faults(INTERVAL_NS);
     let found = seen.cuts();
     let clean = found.iter().filter(|cut| cut.mixed == 0).count();
@@ -57,6 +58,7 @@ fn cuts_and_fades_lose_repeat_and_blacken_nothing() {
     report("cuts", clean);
     report("fades", found.len() - clean);
     report("lost or repeated", format!("{slips:?}"));
+    report("buffers fitted off air", fitted.len());
     report("black", seen.black());
     report("steps in time", format!("{times:?}"));
     assert_eq!(

@@ -24,6 +24,9 @@ pub struct Slip {
     pub camera: u8,
     /// Frames missing (positive) or repeated (negative).
     pub frames: i32,
+    /// Whether it happened in the program: between two frames of the camera with no other camera's
+    /// in between. If not, the camera's buffer was fitted while nobody saw it, or while it faded in.
+    pub on_air: bool,
 }
 
 impl Judged {
@@ -52,15 +55,18 @@ impl Judged {
     /// Frames lost and repeated, for cameras at the program's rate whose clip has `length` frames.
     ///
     /// Each camera's frames advance with the program's, on air or not, so that its frame number
-    /// minus the program's is constant: a step in that difference is a loss or a repeat, wherever it
-    /// happened. The first frame counts from the second on, since the recording may begin anywhere.
+    /// minus the program's is constant: a step in that difference is a loss or a repeat. One that
+    /// shows at a camera's return is no frame of the program's and is told as off air. The first frame
+    /// counts from the second on, since the recording may begin anywhere.
     #[must_use]
     pub fn slips(&self, length: u16) -> Vec<Slip> {
         let length = i32::from(length);
         let mut phases: [Option<i32>; 8] = [None; 8];
         let mut slips = Vec::new();
+        let mut last = None;
         for (at, frame) in self.frames.iter().enumerate() {
             let Some(code) = frame.code else { continue };
+            let on_air = last.replace(code.camera) == Some(code.camera);
             let place = i32::try_from(at).unwrap_or(i32::MAX);
             let phase = (i32::from(code.frame) - place).rem_euclid(length);
             let known = &mut phases[usize::from(code.camera)];
@@ -76,6 +82,7 @@ impl Judged {
                     } else {
                         step
                     },
+                    on_air,
                 });
             }
         }
@@ -135,6 +142,17 @@ mod tests {
         let seen = played(&[(1, 5), (1, 5), (1, 6), (1, 8)]);
         let steps: Vec<i32> = seen.slips(240).iter().map(|slip| slip.frames).collect();
         assert_eq!(steps, [-1, 1]);
+    }
+
+    #[test]
+    fn a_buffer_that_is_fitted_off_air_is_no_repeat_of_the_programs() {
+        let seen = played(&[(1, 5), (1, 6), (2, 9), (1, 7), (1, 8), (9, 0), (1, 9)]);
+        let told: Vec<(i32, bool)> = seen
+            .slips(240)
+            .iter()
+            .map(|slip| (slip.frames, slip.on_air))
+            .collect();
+        assert_eq!(told, [(-1, false), (-1, true)]);
     }
 
     #[test]
