@@ -88,7 +88,7 @@ impl Owner {
                 biased;
                 () = stop.cancelled() => break,
                 request = self.inbox.requests.recv() => match request {
-                    Some(request) => self.answer(request).await,
+                    Some(request) => self.carry_out(request).await,
                     None => break,
                 },
                 _ = look.tick() => self.look().await,
@@ -100,11 +100,6 @@ impl Owner {
         self.publish();
     }
 
-    async fn answer(&mut self, request: Request) {
-        self.carry_out(request).await;
-        self.remember(false);
-    }
-
     async fn carry_out(&mut self, request: Request) {
         match request {
             Request::PreviewStart {
@@ -112,9 +107,13 @@ impl Owner {
                 profile,
                 answer,
             } => {
-                tell(answer, self.preview_start(*timeline, profile).await);
+                let done = self.preview_start(*timeline, profile).await;
+                self.tell(answer, done);
             }
-            Request::PreviewStop { answer } => tell(answer, self.preview_stop().await),
+            Request::PreviewStop { answer } => {
+                let done = self.preview_stop().await;
+                self.tell(answer, done);
+            }
             Request::GoLive {
                 destinations,
                 countdown_s,
@@ -126,7 +125,8 @@ impl Owner {
                 destinations,
                 answer,
             } => {
-                tell(answer, self.set_destinations(&destinations).await);
+                let done = self.set_destinations(&destinations).await;
+                self.tell(answer, done);
             }
             Request::Pause { answer } => {
                 let done = self.order(Order::Pause);
@@ -146,24 +146,29 @@ impl Owner {
             }
             Request::TakeCamera { take, answer } => match self.admit_take(&take) {
                 Ok(()) => self.take(take, answer).await,
-                Err(error) => tell(answer, Err(error)),
+                Err(error) => self.tell(answer, Err(error)),
             },
             Request::EditOverlay { cue, edit, answer } => {
-                tell(answer, self.edit_overlay(&cue, *edit).await);
+                let done = self.edit_overlay(&cue, *edit).await;
+                self.tell(answer, done);
             }
             Request::KillAll { answer } => {
                 let _left_off = self.give_up();
                 let ended = self.end().await + self.straight.stop_all().await;
-                tell(answer, Ok(ended));
+                self.tell(answer, Ok(ended));
             }
             Request::StreamStart { plan, answer } => {
-                tell(answer, self.straight.start(plan, Claim::New).await);
+                let done = self.straight.start(plan, Claim::New).await;
+                self.tell(answer, done);
             }
             Request::Refresh { answer } => {
                 self.refresh().await;
-                tell(answer, Ok(()));
+                self.tell(answer, Ok(()));
             }
-            Request::StreamStop { id, answer } => tell(answer, self.straight.stop(&id).await),
+            Request::StreamStop { id, answer } => {
+                let done = self.straight.stop(&id).await;
+                self.tell(answer, done);
+            }
         }
     }
 
@@ -173,7 +178,6 @@ impl Owner {
             session.keep(&self.parts).await;
         }
         self.look_back().await;
-        let waited = !self.pending.is_empty();
         let now = self.parts.clock.monotonic_ns();
         for pending in std::mem::take(&mut self.pending) {
             match pending {
@@ -182,7 +186,8 @@ impl Owner {
                     destinations,
                     answer,
                 } if due_ns <= now => {
-                    tell(answer, self.go_live_if_it_fits(&destinations).await);
+                    let done = self.go_live_if_it_fits(&destinations).await;
+                    self.tell(answer, done);
                 }
                 Pending::Take {
                     until_ns,
@@ -194,9 +199,6 @@ impl Owner {
                 }
                 waiting @ Pending::Live { .. } => self.pending.push(waiting),
             }
-        }
-        if waited {
-            self.remember(false);
         }
     }
 
@@ -246,10 +248,10 @@ impl Owner {
 
     /// Ends program and destinations; gives how many processes were ended.
     async fn end(&mut self) -> u32 {
-        for pending in self.pending.drain(..) {
+        for pending in std::mem::take(&mut self.pending) {
             match pending {
                 Pending::Live { answer, .. } | Pending::Take { answer, .. } => {
-                    tell(answer, Err(ShowError::NotRunning));
+                    self.tell(answer, Err(ShowError::NotRunning));
                 }
             }
         }
@@ -271,13 +273,14 @@ impl Owner {
         answer: Answer<()>,
     ) {
         if countdown_s == 0 {
-            return tell(answer, self.go_live_if_it_fits(&destinations).await);
+            let done = self.go_live_if_it_fits(&destinations).await;
+            return self.tell(answer, done);
         }
         // What cannot be done now is said now, not when the countdown is over.
         let mut trial = self.router.clone();
         let checked = trial.go_live(&destinations, |id| self.sending.candidate(id));
         if let Err(error) = checked {
-            return tell(answer, Err(refused(error)));
+            return self.tell(answer, Err(refused(error)));
         }
         let wait = u64::from(countdown_s.min(COUNTDOWN_LIMIT_S)) * 1_000_000_000;
         let due_ns = self.parts.clock.monotonic_ns() + wait;
@@ -359,9 +362,8 @@ impl Owner {
     async fn tell_done(&self, answer: Answer<()>, done: Result<(), ShowError>) {
         if let (Ok(()), Some(session)) = (&done, &self.session) {
             session.obeyed().await;
-            self.publish();
         }
-        tell(answer, done);
+        self.tell(answer, done);
     }
 
     fn seek(&mut self, seconds: f64) -> Result<(), ShowError> {
@@ -381,18 +383,18 @@ impl Owner {
 
     pub(super) async fn take(&mut self, take: Take, answer: Answer<()>) {
         let Some(session) = &mut self.session else {
-            return tell(answer, Err(ShowError::NotRunning));
+            return self.tell(answer, Err(ShowError::NotRunning));
         };
         match self.parts.camera(&take.camera) {
-            None => return tell(answer, Err(ShowError::NoCamera(take.camera))),
+            None => return self.tell(answer, Err(ShowError::NoCamera(take.camera))),
             Some(camera) if !camera.is_active => {
-                return tell(answer, Err(ShowError::CameraOffline(take.camera)));
+                return self.tell(answer, Err(ShowError::CameraOffline(take.camera)));
             }
             Some(_) => {}
         }
         let input = match session.guest(&self.parts, &take.camera).await {
             Ok(input) => input,
-            Err(error) => return tell(answer, Err(error)),
+            Err(error) => return self.tell(answer, Err(error)),
         };
         let until_ns = self.parts.clock.monotonic_ns() + TAKE_LIMIT_NS;
         self.take_when_there(until_ns, input, take, answer);
@@ -400,16 +402,16 @@ impl Owner {
 
     fn take_when_there(&mut self, until_ns: u64, input: InputId, take: Take, answer: Answer<()>) {
         let Some(session) = &self.session else {
-            return tell(answer, Err(ShowError::NotRunning));
+            return self.tell(answer, Err(ShowError::NotRunning));
         };
         if session.sources.delivers(&self.parts, input) {
             let done = session.take(&self.parts, input, &take);
             if done.is_ok() {
                 self.took(&take);
             }
-            tell(answer, done);
+            self.tell(answer, done);
         } else if self.parts.clock.monotonic_ns() >= until_ns {
-            tell(answer, Err(ShowError::CameraOffline(take.camera)));
+            self.tell(answer, Err(ShowError::CameraOffline(take.camera)));
         } else {
             self.pending.push(Pending::Take {
                 until_ns,
@@ -432,6 +434,14 @@ impl Owner {
         Ok(graphic)
     }
 
+    /// Answers, once what was done is noted and shows in the state that others see: whoever asked may
+    /// look there at once, or wait for the note. They may have gone away, which is no fault.
+    fn tell<T>(&self, answer: Answer<T>, result: Result<T, ShowError>) {
+        self.remember(false);
+        self.publish();
+        drop(answer.send(result));
+    }
+
     fn publish(&self) {
         let status = report::status(
             &self.parts,
@@ -449,11 +459,6 @@ fn index_of(rundown: &Rundown, cue: &CueId) -> Option<usize> {
         .graphics()
         .iter()
         .position(|graphic| graphic.id == *cue)
-}
-
-/// Answers; whoever asked may have gone away, which is no fault.
-fn tell<T>(answer: Answer<T>, result: Result<T, ShowError>) {
-    drop(answer.send(result));
 }
 
 fn refused(error: GoLiveError) -> ShowError {
