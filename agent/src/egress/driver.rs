@@ -73,6 +73,8 @@ pub(super) struct Driver {
     /// Whether there was an attempt before.
     tried: bool,
     count: Count,
+    /// When the snapshot was taken that was looked at last.
+    looked_ns: u64,
     dial: Option<Dial>,
     /// Since when there is nothing to send.
     unfed: Option<Duration>,
@@ -96,6 +98,7 @@ impl Driver {
             attempt: Attempt::None,
             tried: false,
             count: Count::default(),
+            looked_ns: 0,
             dial: None,
             unfed: None,
         }
@@ -108,14 +111,21 @@ impl Driver {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
             self.advance(&snapshot).await;
-            if let Some(event) = self.look(&snapshot) {
-                self.unfed = match event {
-                    EgressEvent::Unfed => self.unfed.or(Some(SystemClock.monotonic())),
-                    _ => None,
-                };
-                self.feed(event).await;
+            // A media server that waits for another destination's server says nothing for a while, and
+            // sends on: what is on air is judged by what was seen, and not by its silence. One that is
+            // away is told by a snapshot of nothing.
+            let silent = self.state.is_active() && snapshot.at_ns == self.looked_ns;
+            self.looked_ns = snapshot.at_ns;
+            if !silent {
+                if let Some(event) = self.look(&snapshot) {
+                    self.unfed = match event {
+                        EgressEvent::Unfed => self.unfed.or(Some(SystemClock.monotonic())),
+                        _ => None,
+                    };
+                    self.feed(event).await;
+                }
+                self.feed(EgressEvent::Tick).await;
             }
-            self.feed(EgressEvent::Tick).await;
             self.publish();
             let eager = matches!(self.state, EgressState::Connecting { .. });
             tokio::select! {
