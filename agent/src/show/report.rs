@@ -119,7 +119,10 @@ fn program(parts: &Parts, session: &Session) -> ProgramStatus {
         mix_p99_us: stats.mix_p99_us,
         worst_late_us: stats.worst_late_us,
         missing: stats.missing,
-        publishing: encoder.is_some_and(|encoder| encoder.outputs.iter().all(|to| to.connected)),
+        // An encoder that has no output yet publishes nothing.
+        publishing: encoder.is_some_and(|encoder| {
+            !encoder.outputs.is_empty() && encoder.outputs.iter().all(|to| to.connected)
+        }),
         mix_us: stats.hand_p50_us,
         encode_us: encoder.map_or(0, |encoder| encoder.encode_p50_us),
         publish_us: encoder.map_or(0, |encoder| encoder.publish_p50_us),
