@@ -356,6 +356,23 @@ impl Agent {
         self.http.get("/api/preview/status").ok()
     }
 
+    /// How it says that a destination does; null where it does not know it.
+    #[must_use]
+    pub fn destination(&self, id: &str) -> Value {
+        let status = self.status();
+        let all = status["destinations"].as_array();
+        let found = all.and_then(|all| all.iter().find(|one| one["id"] == id));
+        found.cloned().unwrap_or_default()
+    }
+
+    /// The process id of its media server.
+    #[must_use]
+    pub fn media_server(&self) -> Option<u32> {
+        let children = self.children();
+        let found = children.iter().find(|(_, line)| line.contains("mediamtx"));
+        found.map(|(id, _)| *id)
+    }
+
     /// The encoder's process id.
     #[must_use]
     pub fn encoder_pid(&self) -> Option<u64> {

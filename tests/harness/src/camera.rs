@@ -159,10 +159,15 @@ impl Camera {
         self.sender.signal("STOP");
     }
 
-    /// Undoes [`Self::freeze`].
+    /// Undoes [`Self::freeze`], and waits until its server answers again.
+    ///
+    /// # Panics
+    /// When it does not in 15 s.
     pub fn thaw(&self) {
         self.sender.signal("CONT");
         self.server.signal("CONT");
+        let answers = self.server.wait_ready(PATH, Duration::from_secs(15));
+        assert!(answers, "{}", self.sender.log());
     }
 }
 

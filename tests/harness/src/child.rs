@@ -107,8 +107,18 @@ pub(crate) fn dying_with_us(program: &Path) -> Command {
     command
 }
 
+/// Waits until none of these processes is there any more, as [`processes_below`] gave them.
+#[must_use]
+pub fn gone(processes: &[(u32, String)], limit: Duration) -> bool {
+    until(limit, || {
+        processes
+            .iter()
+            .all(|(id, _)| !Path::new(&format!("/proc/{id}/exe")).exists())
+    })
+}
+
 /// Sends a signal by its name to a process id.
-pub(crate) fn signal(id: u32, name: &str) {
+pub fn signal(id: u32, name: &str) {
     let _ = Command::new("kill")
         .args([&format!("-{name}"), &id.to_string()])
         .stderr(Stdio::null())

@@ -57,3 +57,10 @@ pub fn timeline(id: &str, duration: f64, video: Vec<Value>, overlays: Vec<Value>
         },
     })
 }
+
+/// Whether a status names so many destinations, and all of them take the program.
+#[must_use]
+pub fn all_active(status: &Value, count: usize) -> bool {
+    let all = status["destinations"].as_array();
+    all.is_some_and(|all| all.len() == count && all.iter().all(|one| one["state"] == "active"))
+}

@@ -1,13 +1,17 @@
 //! One file a promise to the user, under `tests/`: the agent as a process, real cameras, sinks and a
-//! browser. Owns what several promises share: the three cameras, and which form of a test runs.
+//! browser. Owns what several promises share: the three cameras and the lines of figures.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world fails"
+)]
+
+pub mod resuming;
 
 use harness::{Agent, Camera};
 
-/// Whether the long form is asked for (`make …-long`).
-#[must_use]
-pub fn long() -> bool {
-    std::env::var_os("VISTTER_LONG").is_some()
-}
+pub use harness::{long, longest_step_ms, slack, slow};
 
 /// Three cameras that are added to the agent as `1`, `2` and `3`.
 #[must_use]

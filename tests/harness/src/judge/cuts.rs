@@ -89,6 +89,15 @@ impl Judged {
         slips
     }
 
+    /// Frames that were lost or repeated from the program frame `from` on: in those before it, a reader's
+    /// clock may be set by a step.
+    #[must_use]
+    pub fn missed(&self, length: u16, from: usize) -> u32 {
+        let slips = self.slips(length);
+        let missed = slips.iter().filter(|slip| slip.at >= from);
+        missed.map(|slip| slip.frames.unsigned_abs()).sum()
+    }
+
     /// Frames without a readable barcode, as `(index of the first, how many)`.
     #[must_use]
     pub fn unread(&self) -> Vec<(usize, usize)> {
