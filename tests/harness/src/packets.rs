@@ -3,8 +3,9 @@
 //! Owns a reader that copies and decodes nothing, so that many can run beside each other.
 
 use crate::child::{Child, until};
+use std::cell::Cell;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A running reader of one address.
@@ -12,7 +13,12 @@ use tempfile::TempDir;
 pub struct Packets {
     child: Child,
     folder: TempDir,
+    /// Since when packets come, as far as somebody has waited for them.
+    since: Cell<Option<Instant>>,
 }
+
+/// How far what was seen may be behind the clock: what is under way between program and reader.
+const BEHIND_MS: f64 = 2000.0;
 
 /// What a reader saw.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +45,11 @@ impl Packets {
         let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
         let log = folder.path().join("log");
         let child = Child::start(Path::new("ffmpeg"), &arguments, &log);
-        Self { child, folder }
+        Self {
+            child,
+            folder,
+            since: Cell::new(None),
+        }
     }
 
     /// What was seen so far.
@@ -72,18 +82,47 @@ impl Packets {
     pub fn wait(&self, limit: Duration) {
         let some = until(limit, || self.seen().times_ms.len() > 10);
         assert!(some, "nothing can be read: {}", self.child.log());
+        self.since
+            .set(self.since.get().or_else(|| Some(Instant::now())));
     }
 
-    /// Ends the reader; gives what it saw.
+    /// Ends the reader; gives what it saw, which is all that came since [`Self::wait`].
+    ///
+    /// # Panics
+    /// When nobody has waited for it, when it had ended by itself, or when what it saw ends before now:
+    /// nobody knows what was missing then.
     #[must_use]
+    #[track_caller]
     pub fn end(mut self) -> PacketsSeen {
+        let since = self.since.get().expect("it is waited for first");
+        let running = self.child.is_running();
+        let wall_ms = since.elapsed().as_secs_f64() * 1000.0;
         self.child.signal("INT");
         let _ = self.child.ended_within(Duration::from_secs(3));
-        self.seen()
+        let seen = self.seen();
+        let what = format!(
+            "{} packets over {:.0} ms, read for {wall_ms:.0} ms: {}",
+            seen.times_ms.len(),
+            seen.span_ms(),
+            self.child.log()
+        );
+        assert!(running, "the reader ended by itself: {what}");
+        assert!(
+            seen.span_ms() >= wall_ms - BEHIND_MS,
+            "nothing came at the end: {what}"
+        );
+        seen
     }
 }
 
 impl PacketsSeen {
+    /// From the first packet to the last, in milliseconds.
+    #[must_use]
+    pub fn span_ms(&self) -> f64 {
+        let ends = self.times_ms.first().zip(self.times_ms.last());
+        ends.map_or(0.0, |(first, last)| last - first)
+    }
+
     /// The longest step from one packet to the next, in milliseconds.
     #[must_use]
     pub fn longest_gap_ms(&self) -> f64 {
@@ -113,5 +152,7 @@ mod tests {
         };
         assert_eq!(seen.missing(1000.0 / 30.0), 2);
         assert!((seen.longest_gap_ms() - 100.0).abs() < 0.1);
+        assert!((seen.span_ms() - 200.0).abs() < 0.1);
+        assert!(PacketsSeen::default().span_ms() < 0.1);
     }
 }

@@ -12,7 +12,7 @@ use harness::{
     Agent, Camera, Line, MediaServer, Nginx, Packets, ServerOptions, cue, free_port, timeline,
     until,
 };
-use integration::{long, report};
+use integration::{long, longest_step_ms, report, slack, slow};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -32,18 +32,6 @@ fn on_air() -> (Agent, Camera) {
     (agent, camera)
 }
 
-/// How the agent says that a destination does.
-fn told(agent: &Agent, id: &str) -> Value {
-    let status = agent.status();
-    let all = status["destinations"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    all.into_iter()
-        .find(|one| one["id"] == id)
-        .unwrap_or_default()
-}
-
 #[track_caller]
 fn wait_told(
     agent: &Agent,
@@ -54,7 +42,7 @@ fn wait_told(
 ) {
     let mut last = Value::Null;
     let seen = until(limit, || {
-        last = told(agent, id);
+        last = agent.destination(id);
         wanted(&last)
     });
     assert!(seen, "{id} is never {what}: {last}\n{}", agent.log());
@@ -66,6 +54,10 @@ fn is_active(told: &Value) -> bool {
 
 /// Bytes of a stream that show that it flows, and not only what was under way.
 const FLOWS: u64 = 150_000;
+/// Each fault lasts longer than this: less is too little to judge.
+const LEAST_MS: f64 = 2000.0;
+/// So long nobody may use the second address of a destination: several of the agent's looks at it.
+const ALONE: Duration = Duration::from_secs(4);
 
 /// Readers of the destinations that are well; what they saw is judged at the end of a fault.
 struct Others(Vec<(&'static str, Packets)>);
@@ -90,12 +82,13 @@ impl Others {
                 seen.times_ms.len()
             ));
             assert!(
-                seen.times_ms.len() > 60,
-                "{what}: {id} saw too little to judge"
+                seen.span_ms() >= LEAST_MS && seen.times_ms.len() > 60,
+                "{what}: {id} saw too little to judge: {figures:?}"
             );
-            assert_eq!(missing, 0, "{what}: {figures:?}");
-            assert!(gap <= 100.0, "{what}: {figures:?}");
+            assert!(missing <= slack() as usize, "{what}: {figures:?}");
+            assert!(gap <= longest_step_ms(), "{what}: {figures:?}");
         }
+        assert_eq!(figures.len(), 4, "{what}: {figures:?}");
         report(&format!("{what}: the other four"), figures.join("; "));
     }
 }
@@ -158,7 +151,7 @@ fn four_miss_nothing_while_the_fifth_is_killed_stopped_starved_or_refused() {
         std::thread::sleep(Duration::from_secs(*seconds));
         report(
             &format!("stopped for {seconds} s, told as"),
-            &told(&agent, "four")["state"],
+            &agent.destination("four")["state"],
         );
         nginx[1].signal("CONT");
         let back = Instant::now();
@@ -172,7 +165,7 @@ fn four_miss_nothing_while_the_fifth_is_killed_stopped_starved_or_refused() {
         std::thread::sleep(Duration::from_secs(*seconds));
         report(
             &format!("stopped for {seconds} s, told as"),
-            &told(&agent, "one")["state"],
+            &agent.destination("one")["state"],
         );
         steady[0].signal("CONT");
         let back = Instant::now();
@@ -198,11 +191,11 @@ fn four_miss_nothing_while_the_fifth_is_killed_stopped_starved_or_refused() {
     });
     report(
         "starved, told as",
-        told(&agent, "two")["last_error"].to_string(),
+        agent.destination("two")["last_error"].to_string(),
     );
     line.widen();
     let back = Instant::now();
-    wait_told(&agent, "two", BACK, "well again", |told| {
+    wait_told(&agent, "two", slow() * BACK, "well again", |told| {
         told["state"] == "active" && told["slow"] == false
     });
     flows(&agent, "two", || steady[1].bytes(PATH));
@@ -211,10 +204,10 @@ fn four_miss_nothing_while_the_fifth_is_killed_stopped_starved_or_refused() {
 
     let others = Others::of(&urls, "five");
     rekey(&agent, "five", "a-key-that-is-not-known");
-    wait_told(&agent, "five", BACK, "refused", |told| {
+    wait_told(&agent, "five", slow() * BACK, "refused", |told| {
         told["needs_attention"] == true
     });
-    let refused = told(&agent, "five");
+    let refused = agent.destination("five");
     assert_eq!(
         refused["last_error"],
         "The destination's server does not accept the stream key."
@@ -237,20 +230,23 @@ fn four_miss_nothing_while_the_fifth_is_killed_stopped_starved_or_refused() {
 #[track_caller]
 fn flows(agent: &Agent, id: &str, bytes: impl Fn() -> u64) {
     wait_told(agent, id, 2 * BACK, "active", is_active);
-    let before = bytes();
+    let mut before = bytes();
     let grown = until(2 * BACK, || {
-        bytes() > before + FLOWS || bytes() + FLOWS < before
+        // A server that has lost its publisher counts anew, and one that hangs counts nothing.
+        let now = bytes();
+        before = before.min(now);
+        now > before + FLOWS
     });
     assert!(
         grown,
         "nothing flows to {id}: {}\n{}",
-        told(agent, id),
+        agent.destination(id),
         agent.log()
     );
     assert!(
-        is_active(&told(agent, id)),
+        is_active(&agent.destination(id)),
         "{id} is lost again: {}",
-        told(agent, id)
+        agent.destination(id)
     );
 }
 
@@ -260,7 +256,7 @@ fn told_back(what: &str, after: Duration) {
         &format!("{what}: back after it answers, s"),
         format!("{:.2}", after.as_secs_f64()),
     );
-    assert!(after <= BACK, "{what}: back only after {after:?}");
+    assert!(after <= slow() * BACK, "{what}: back only after {after:?}");
 }
 
 fn rekey(agent: &Agent, id: &str, key: &str) {
@@ -288,41 +284,42 @@ fn the_backup_address_stands_in_and_the_key_is_never_in_use_twice() {
     });
     let _ = agent.api().post("/api/destinations", body).ok();
     agent.go_live(&["two-homes"]);
-    let uses = |address: &str, limit: u64| {
-        wait_told(
-            &agent,
-            "two-homes",
-            Duration::from_secs(limit),
-            address,
-            |told| told["state"] == "active" && told["address"] == address,
-        );
+    let uses = |address: &str, limit: Duration| {
+        wait_told(&agent, "two-homes", limit, address, |told| {
+            told["state"] == "active" && told["address"] == address
+        });
     };
     let publishes = |server: &Option<MediaServer>| {
         server
             .as_ref()
             .is_some_and(|server| !server.rtmp_publishers().is_empty())
     };
-    uses("primary", 15);
-    assert!(!publishes(&backup), "both addresses are used");
+    // The show flows to one address for a while, and nobody ever publishes to the other.
+    let alone = |one: &Option<MediaServer>, other: &Option<MediaServer>| {
+        let (began, bytes) = (Instant::now(), one.as_ref().unwrap().bytes(PATH));
+        let flowed = until(4 * ALONE, || {
+            assert!(!publishes(other), "the key is in use twice");
+            began.elapsed() >= ALONE && one.as_ref().unwrap().bytes(PATH) > bytes + FLOWS
+        });
+        assert!(flowed, "{}\n{}", agent.status(), agent.log());
+    };
+    uses("primary", Duration::from_secs(15));
+    alone(&primary, &backup);
 
     drop(primary.take());
     let lost = Instant::now();
-    uses("backup", 10);
+    uses("backup", slow() * BACK);
     report(
         "to the backup address after the loss, s",
         format!("{:.2}", lost.elapsed().as_secs_f64()),
     );
 
     primary = Some(MediaServer::with(&at(first)));
-    let bytes = backup.as_ref().unwrap().bytes(PATH);
-    assert!(until(Duration::from_secs(10), || {
-        assert!(!publishes(&primary), "the key is in use twice");
-        backup.as_ref().unwrap().bytes(PATH) > bytes + FLOWS
-    }));
+    alone(&backup, &primary);
 
     drop(backup.take());
     let lost = Instant::now();
-    uses("primary", 10);
+    uses("primary", slow() * BACK);
     report(
         "back to the primary address after the loss, s",
         format!("{:.2}", lost.elapsed().as_secs_f64()),

@@ -13,7 +13,7 @@ use harness::{
     Agent, AgentOptions, Camera, MediaServer, Packets, ServerOptions, cue, free_port, judge,
     ps_of_everything, record, timeline, until,
 };
-use integration::report;
+use integration::{longest_step_ms, report, slack, slow};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -22,6 +22,12 @@ use std::time::{Duration, Instant};
 const KEY: &str = "k3y-of-the-stream-4711";
 const PASSPHRASE: &str = "passphrase&of#the=stream";
 const LIMIT: Duration = Duration::from_secs(20);
+/// A destination is back within this after its server answers.
+const BACK: Duration = Duration::from_secs(10);
+/// So long a server hangs: a media server that hangs, and a destination that stalls, are found sooner.
+const HANGS: Duration = Duration::from_secs(12);
+/// From one look at the agent to the next.
+const LOOK: Duration = Duration::from_millis(200);
 
 fn fields(object: Value) -> serde_json::Map<String, Value> {
     serde_json::from_value(object).unwrap()
@@ -52,26 +58,15 @@ fn add(agent: &Agent, id: &str, url: &str, key: &str, more: Value) {
     let _ = agent.api().post("/api/destinations", body).ok();
 }
 
-fn told(agent: &Agent, id: &str) -> Value {
-    let status = agent.status();
-    let all = status["destinations"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    all.into_iter()
-        .find(|one| one["id"] == id)
-        .unwrap_or_default()
-}
-
 /// Waits until a destination takes the program, and looks at what its server has of it.
 #[track_caller]
 fn arrives(agent: &Agent, id: &str, server: &MediaServer, path: &str) {
     let began = Instant::now();
-    let active = until(LIMIT, || told(agent, id)["state"] == "active");
+    let active = until(LIMIT, || agent.destination(id)["state"] == "active");
     assert!(
         active,
         "{}\n{}\n{}",
-        told(agent, id),
+        agent.destination(id),
         agent.log(),
         server.log()
     );
@@ -110,7 +105,7 @@ fn arrives(agent: &Agent, id: &str, server: &MediaServer, path: &str) {
 fn is_told(agent: &Agent, id: &str, words: &str) {
     let mut last = Value::Null;
     let seen = until(LIMIT, || {
-        last = told(agent, id);
+        last = agent.destination(id);
         last["last_error"]
             .as_str()
             .is_some_and(|text| text.contains(words))
@@ -287,7 +282,7 @@ fn srt_carries_the_stream_id_and_the_passphrase_and_a_wrong_one_is_told() {
     choose(&agent, &["right", "wrong", "nobody"]);
     is_told(&agent, "wrong", "does not accept the stream key");
     is_told(&agent, "nobody", "does not answer");
-    assert_eq!(told(&agent, "right")["state"], "active");
+    assert_eq!(agent.destination("right")["state"], "active");
     nowhere(
         &agent,
         &[KEY, PASSPHRASE, "not-the-passphrase", "id-of-nobody"],
@@ -296,17 +291,23 @@ fn srt_carries_the_stream_id_and_the_passphrase_and_a_wrong_one_is_told() {
     // There is no connection to be refused: it is found again by SRT's own handshake.
     drop(server);
     let tried = |told: &Value| told["retries"].as_u64().is_some_and(|tries| tries >= 2);
-    assert!(until(2 * LIMIT, || tried(&told(&agent, "right"))));
+    assert!(until(2 * LIMIT, || tried(&agent.destination("right"))));
     let server = MediaServer::with(&options);
     let back = Instant::now();
     let path = format!("live/{KEY}");
-    assert!(until(LIMIT, || told(&agent, "right")["state"] == "active"
-        && server.bytes(&path) > 100_000));
+    let flows = until(slow() * BACK, || {
+        agent.destination("right")["state"] == "active" && server.bytes(&path) > 100_000
+    });
     report(
         "SRT back after it answers, s",
         format!("{:.2}", back.elapsed().as_secs_f64()),
     );
-    assert!(back.elapsed() <= Duration::from_secs(10));
+    assert!(
+        flows && back.elapsed() <= slow() * BACK,
+        "{}\n{}",
+        agent.destination("right"),
+        agent.log()
+    );
 }
 
 #[test]
@@ -342,17 +343,18 @@ fn whip_carries_picture_and_opus_with_a_token_and_a_wrong_token_is_told() {
     );
     choose(&agent, &["right", "wrong"]);
     is_told(&agent, "wrong", "does not accept the stream key");
-    assert_eq!(told(&agent, "right")["state"], "active");
+    assert_eq!(agent.destination("right")["state"], "active");
     nowhere(&agent, &[KEY, "not-the-token"]);
 
     // Taken away while its server says nothing: the media server itself is kept waiting.
     let steady = MediaServer::start();
     add(&agent, "steady", &steady.rtmp("live"), "steady", json!({}));
     choose(&agent, &["right", "steady"]);
-    assert!(until(LIMIT, || told(&agent, "steady")["state"] == "active"));
+    assert!(until(LIMIT, || agent.destination("steady")["state"] == "active"));
     let reader = Packets::of(&steady.rtmp("live/steady"));
     reader.wait(LIMIT);
-    let before = media_server(&agent);
+    let before = agent.media_server();
+    assert!(before.is_some());
     server.signal("STOP");
     let began = Instant::now();
     choose(&agent, &["steady"]);
@@ -360,23 +362,37 @@ fn whip_carries_picture_and_opus_with_a_token_and_a_wrong_token_is_told() {
         "taking away a WHIP server that hangs, s",
         format!("{:.1}", began.elapsed().as_secs_f64()),
     );
-    let answers = until(Duration::from_secs(30), || {
-        agent.api().get("/api/preview/health").status == 200
-            && !told(&agent, "steady")["state"].is_null()
-            && agent.status()["server_healthy"] == true
-            && began.elapsed() > Duration::from_secs(12)
-    });
-    assert!(answers, "{}", agent.log());
+    // The media server is kept waiting, sends on all the same, and nobody takes it or the other for
+    // lost: not for as long as one that is silent for any other reason would last.
+    let mut looks = 0;
+    while began.elapsed() < HANGS {
+        let (healthy, steady) = (
+            agent.status()["server_healthy"].clone(),
+            agent.destination("steady"),
+        );
+        assert!(
+            healthy == true && steady["state"] == "active",
+            "after {:.1} s: {healthy} {steady}\n{}",
+            began.elapsed().as_secs_f64(),
+            agent.log()
+        );
+        looks += 1;
+        std::thread::sleep(LOOK);
+    }
+    report("looks at the other, all well", looks);
     server.signal("CONT");
     let seen = reader.end();
-    let missing = seen.missing(1000.0 / 30.0);
+    let (missing, gap) = (seen.missing(1000.0 / 30.0), seen.longest_gap_ms());
     report(
         "frames at the other meanwhile",
-        format!("{}, {missing} missing", seen.times_ms.len()),
+        format!(
+            "{}, {missing} missing, gap {gap:.0} ms",
+            seen.times_ms.len()
+        ),
     );
-    assert_eq!(missing, 0);
+    assert!(missing <= slack() as usize && gap <= longest_step_ms());
     assert_eq!(
-        media_server(&agent),
+        agent.media_server(),
         before,
         "the media server was started again"
     );
@@ -385,13 +401,6 @@ fn whip_carries_picture_and_opus_with_a_token_and_a_wrong_token_is_told() {
 fn choose(agent: &Agent, ids: &[&str]) {
     let all = json!({ "destination_ids": ids });
     let _ = agent.api().put("/api/preview/destinations", all).ok();
-}
-
-/// The process id of the agent's media server.
-fn media_server(agent: &Agent) -> Option<u32> {
-    let children = agent.children();
-    let found = children.iter().find(|(_, line)| line.contains("mediamtx"));
-    found.map(|(id, _)| *id)
 }
 
 #[test]
