@@ -9,8 +9,8 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, MediaServer, Tap, cue, judge, record, timeline, until};
-use integration::{long, report, three_cameras};
+use harness::{Agent, MediaServer, Tap, cue, judge, record, signal, timeline, until};
+use integration::{long, report, slow, three_cameras};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -20,15 +20,6 @@ const STALL: f64 = 1.0;
 const LOOK: f64 = 0.2;
 /// From finding it to new pictures.
 const BACK: f64 = 1.0;
-/// The short form may run beside other work on a slow machine: it may take so much longer there.
-const SLOW: f64 = 2.0;
-
-fn signal(name: &str, process: u64) {
-    let done = Command::new("kill")
-        .args([&format!("-{name}"), &process.to_string()])
-        .status();
-    assert!(done.unwrap().success());
-}
 
 /// The longest time in seconds without a picture since a moment.
 fn longest_pause(tap: &Tap, since: Instant) -> f64 {
@@ -54,7 +45,8 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
     let all_send = || sinks.iter().all(|sink| sink.bytes("live/key") > 100_000);
     assert!(until(Duration::from_secs(15), all_send));
     let before = connections();
-    let (rounds, slow): (u32, f64) = if long() { (10, 1.0) } else { (2, SLOW) };
+    let rounds: u32 = if long() { 10 } else { 2 };
+    let slow = f64::from(slow());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("platform.nut");
     let url = sinks[0].rtmp("live/key");
@@ -72,7 +64,8 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
             let hang = round % 2 == 1;
             let encoder = agent.encoder_pid().unwrap();
             let began = Instant::now();
-            signal(if hang { "STOP" } else { "KILL" }, encoder);
+            let process = u32::try_from(encoder).unwrap();
+            signal(process, if hang { "STOP" } else { "KILL" });
             let back = until(Duration::from_secs(10), || {
                 agent.encoder_pid().is_some_and(|now| now != encoder)
             });
@@ -99,7 +92,12 @@ fn connections_outlive_the_encoder_and_the_slate_ends_with_the_show() {
     );
     assert_eq!(connections(), before, "a platform lost its connection");
     let restarts = agent.status()["metrics"]["encoder_restarts"].as_u64();
-    assert_eq!(restarts, Some(2 * u64::from(rounds)));
+    report("encoders started anew", format!("{restarts:?}"));
+    let restarts = restarts.unwrap();
+    // A busy machine may make one more look as if it hung.
+    let most = if long() { 0 } else { 2 };
+    let wanted = 2 * u64::from(rounds);
+    assert!((wanted..=wanted + most).contains(&restarts), "{restarts}");
     let slate = seen.frames.iter().filter(|f| f.code.is_none()).count();
     let steps: Vec<i64> = seen
         .frames

@@ -8,18 +8,10 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, Child, MediaServer, cue, timeline, until};
+use harness::{Agent, Child, MediaServer, cue, gone, timeline, until};
 use integration::{report, three_cameras};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-fn gone(children: &[(u32, String)], limit: Duration) -> bool {
-    until(limit, || {
-        children
-            .iter()
-            .all(|(id, _)| !Path::new(&format!("/proc/{id}/exe")).exists())
-    })
-}
 
 #[test]
 fn killed_it_leaves_no_orphan_and_comes_back_with_its_settings() {
