@@ -7,7 +7,7 @@ CARGO ?= cargo
 BUILD := $(CARGO) build --release --workspace
 # With --all-targets it is the very build that the tests use, and nothing is built a second time.
 TEST := $(CARGO) test --release --workspace --no-fail-fast
-SERIAL := -- --test-threads=1 --nocapture $(if $(VISTTER_LONG),--include-ignored)
+SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
 PROMISES := \
@@ -72,7 +72,7 @@ parts: ## the parts against real processes
 
 media: ## one file a promise; one alone: make media T=cuts
 	@$(BUILD) --all-targets
-	@$(TEST) $(if $(T),--test $(T),$(PROMISES:%=--test %)) $(SERIAL)
+	@$(TEST) $(addprefix --test ,$(or $(T),$(PROMISES))) $(SERIAL)
 
 demo: setup ## three simulated cameras, two RTMP sinks, a two-minute show, a page
 	@echo 'demo: building (the first time takes minutes)'
@@ -114,7 +114,7 @@ isolation-long: setup-test ## destinations cut off for 5, 30 and 120 s, one afte
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=isolation
 
 resume-long: setup-test ## the agent killed ten times while live, a database damaged in five ways
-	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=resume
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T='resume resume_long'
 
 guards-long: setup-test ## a full disk, a stepped clock, 200 requests a second: not one frame
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=guards
