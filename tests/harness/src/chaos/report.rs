@@ -4,7 +4,7 @@
 
 use super::plan::Plan;
 use super::resources::{Role, Sample};
-use super::run::{Course, beyond};
+use super::run::{Course, Spare, beyond};
 use super::trouble::Trouble;
 use crate::judge::{Clock, Counts, Incident, Wrong};
 use crate::place::root;
@@ -59,12 +59,12 @@ impl Episode {
     }
 
     /// Reads what was seen of it.
-    pub(super) fn judge(&mut self, incidents: &[Incident]) {
+    pub(super) fn judge(&mut self, incidents: &[Incident], spare: Spare) {
         for one in incidents {
             let sum = self.seen.entry(one.wrong).or_default();
             *sum = (sum.0.max(one.ms), sum.1 + one.ms, sum.2 + one.frames);
         }
-        self.failures.extend(beyond(self.trouble, incidents));
+        self.failures.extend(beyond(self.trouble, incidents, spare));
     }
 
     fn json(&self) -> Value {
@@ -136,6 +136,8 @@ pub struct Report {
     began: Instant,
     looked: Option<Instant>,
     samples: Vec<(f64, Sample)>,
+    /// What is left of what the machine may add in quiet times.
+    spare: Spare,
 }
 
 fn round(value: f64) -> f64 {
@@ -162,16 +164,21 @@ impl Report {
             began: Instant::now(),
             looked: None,
             samples: vec![(0.0, first)],
+            spare: course.spare(),
         }
     }
 
-    /// Takes in a quiet time: nothing may have happened in it.
+    /// Takes in a quiet time: nothing may have happened in it, but for what the machine may add.
     pub(super) fn calm(&mut self, incidents: &[Incident], offsets: &[f64]) {
         self.calm_offsets.extend(offsets);
         for one in incidents {
             let sum = self.calm.entry(one.wrong).or_default();
             *sum = (sum.0 + one.frames.max(1), sum.1.max(one.ms));
-            if self.failures.len() < TOLD {
+            let (frames, small) = (one.frames.max(1), one.ms.abs() <= self.spare.step_ms);
+            let frame = matches!(one.wrong, Wrong::Held | Wrong::Lost | Wrong::Gap);
+            if frame && small && frames <= self.spare.frames {
+                self.spare.frames -= frames;
+            } else if self.failures.len() < TOLD {
                 let after = self.episodes.last().map_or_else(
                     || "before any fault".to_owned(),
                     |last| format!("after \"{}\"", last.trouble),

@@ -57,6 +57,18 @@ pub struct Allowed {
     pub back: Duration,
 }
 
+impl Allowed {
+    /// The same on a machine that takes so many times as long.
+    pub(super) fn times(self, slow: u32) -> Self {
+        Self {
+            held: self.held * slow,
+            gap: self.gap * slow,
+            back: self.back * slow,
+            ..self
+        }
+    }
+}
+
 /// 300 ms: nine frames of a camera at 30 frames a second.
 const NINE_FRAMES: Duration = Duration::from_millis(300);
 /// A viewer sees nothing of it; a picture may stand for one frame more than it should.

@@ -24,6 +24,8 @@ use std::time::Duration;
 const INTERVAL_NS: i64 = 33_333_333;
 /// The agent's disk.
 const DISK_MIB: u32 = 48;
+/// Sinks that take the program: one that may fail and one that may not.
+const SINKS: usize = 2;
 /// The key of both sinks.
 const KEY: &str = "chaos";
 
@@ -160,15 +162,20 @@ impl World {
         if status["mode"] != "live" {
             ailing.push(format!("mode {}", status["mode"]));
         }
-        for input in status["inputs"].as_array().into_iter().flatten() {
-            if !input["camera_id"].is_null() && input["state"] != "fresh" {
-                ailing.push(format!("camera {} {}", input["camera_id"], input["state"]));
-            }
+        let list = |name: &str| status[name].as_array().cloned().unwrap_or_default();
+        let (mut cameras, sinks) = (list("inputs"), list("destinations"));
+        cameras.retain(|input| !input["camera_id"].is_null());
+        if cameras.is_empty() {
+            ailing.push("no camera is open".to_owned());
         }
-        for one in status["destinations"].as_array().into_iter().flatten() {
-            if one["state"] != "active" {
-                ailing.push(format!("sink {} {}", one["id"], one["state"]));
-            }
+        if sinks.len() != SINKS {
+            ailing.push(format!("{} sinks", sinks.len()));
+        }
+        for input in cameras.iter().filter(|one| one["state"] != "fresh") {
+            ailing.push(format!("camera {} {}", input["camera_id"], input["state"]));
+        }
+        for one in sinks.iter().filter(|one| one["state"] != "active") {
+            ailing.push(format!("sink {} {}", one["id"], one["state"]));
         }
         let encoder = status["metrics"]["encoder_pid"].as_u64();
         let runs = encoder.is_some_and(|id| {
