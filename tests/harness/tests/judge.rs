@@ -10,7 +10,7 @@
 
 use harness::{
     Camera, CameraOptions, Clip, Live, MediaServer, Nginx, Proxy, Rate, ServerOptions, Site, Sound,
-    Speaks, Tap, Via, Wrong, judge, percentile, record, until,
+    Speaks, Tap, Via, Wrong, judge, percentile, record, slow, until,
 };
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ fn a_stream_is_judged_while_it_runs() {
         camera.clip.rate.interval_ns(),
         camera.clip.frames(),
     );
-    let some = until(Duration::from_secs(20), || live.counts().frames > 400);
+    let some = until(Duration::from_secs(40), || live.counts().frames > 400);
     let counts = live.counts();
     println!("{counts:?} {:?}", live.clocks());
     assert!(some, "{counts:?}");
@@ -114,8 +114,9 @@ fn a_stream_is_judged_while_it_runs() {
     assert!(offsets.len() >= 8, "{offsets:?}");
     assert!(offsets.iter().all(|ms| ms.abs() < 10.0), "{offsets:?}");
     let clock = live.clocks().pop().unwrap();
+    // What arrives late at both ends of the reading looks like another clock.
     assert!(
-        (clock.frames as f64 - clock.due).abs() < 1.5,
+        (clock.frames as f64 - clock.due).abs() < 1.5 * f64::from(slow()),
         "{} frames, {:.2} by the clock",
         clock.frames,
         clock.due

@@ -12,7 +12,7 @@ use harness::{
     Agent, Camera, CameraOptions, Clip, Fault, FaultServer, Http, MediaServer, Reply, cue, judge,
     overlay, record, timeline, until,
 };
-use integration::{report, three_cameras};
+use integration::{report, slack, three_cameras};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -208,7 +208,8 @@ fn broken_cameras_and_files_do_not_touch_the_program() {
     report("program frames", seen.frames.len());
     report("lost or repeated", format!("{slips:?}"));
     // The first second of an RTSP reader may step once, when its clock is set.
-    assert!(slips.iter().all(|slip| slip.at < 60), "{slips:?}");
+    let missed = seen.missed(cameras[0].clip.frames(), 60);
+    assert!(missed <= slack(), "{slips:?}");
     assert_eq!(seen.black(), 0);
 }
 
@@ -423,7 +424,8 @@ fn absurd_requests_while_on_air_do_not_touch_the_program() {
     let slips = seen.slips(cameras[0].clip.frames());
     report("lost or repeated", format!("{slips:?}"));
     // The first second of an RTSP reader may step once, when its clock is set.
-    assert!(slips.iter().all(|slip| slip.at < 60), "{slips:?}");
+    let missed = seen.missed(cameras[0].clip.frames(), 60);
+    assert!(missed <= slack(), "{slips:?}");
     assert_eq!(seen.black(), 0);
     assert_eq!(agent.encoder_pid(), encoder);
 }

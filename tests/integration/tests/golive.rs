@@ -9,7 +9,7 @@
 )]
 
 use harness::{Agent, Http, MediaServer, Nginx, cue, percentile, timeline, until};
-use integration::{long, report, three_cameras};
+use integration::{long, report, slow, three_cameras};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,9 @@ fn four_sinks_take_their_first_bytes_within_a_second_and_a_half() {
         assert!(all, "not all took bytes: {}", agent.status());
         let moved = after - before + 60.0 * (round_after - round) as f64;
         let drift = (moved - began.elapsed().as_secs_f64()).abs();
-        assert!(drift < 0.3, "the timeline jumped by {drift} s");
+        // Two answers of a busy agent are not equally old.
+        let old = if long() { 0.3 } else { 1.0 };
+        assert!(drift < old, "the timeline jumped by {drift} s");
         took.push(elapsed);
         agent.stop_preview();
         assert!(until(Duration::from_secs(5), || {
@@ -73,7 +75,10 @@ fn four_sinks_take_their_first_bytes_within_a_second_and_a_half() {
     );
     report("p95, s", format!("{:.2}", percentile(&took, 0.95)));
     report("encoder before", format!("{encoder:?}"));
-    assert!(percentile(&took, 0.95) <= 1.5, "{took:?}");
+    assert!(
+        percentile(&took, 0.95) <= 1.5 * f64::from(slow()),
+        "{took:?}"
+    );
 }
 
 #[test]
@@ -133,22 +138,14 @@ fn a_sink_that_refuses_the_key_does_not_hurt_the_one_that_takes_it() {
     agent.add_destination("bad", &nginx.application(), "wrong");
     agent.go_live(&["good", "bad"]);
     assert!(until(Duration::from_secs(10), || nginx.bytes("right") > 100_000));
-    let state = |id: &str| {
-        let status = agent.status();
-        let list = status["destinations"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        list.into_iter()
-            .find(|one| one["id"] == id)
-            .unwrap_or_default()
-    };
     assert!(
-        until(Duration::from_secs(15), || state("good")["state"]
-            == "active"),
+        until(
+            Duration::from_secs(15),
+            || agent.destination("good")["state"] == "active"
+        ),
         "{}",
-        state("good")
+        agent.destination("good")
     );
-    assert_ne!(state("bad")["state"], "active");
+    assert_ne!(agent.destination("bad")["state"], "active");
     assert_eq!(nginx.bytes("wrong"), 0);
 }

@@ -12,15 +12,10 @@ use harness::{
     Agent, AgentOptions, Camera, Disk, Http, Judged, Sighting, Tap, WallClock, cue, judge, overlay,
     record, timeline, until,
 };
-use integration::{long, report};
+use integration::{long, report, slack};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-/// Frames that a machine which is busy with other things may lose or repeat; in the long form, none.
-fn slack() -> u32 {
-    if long() { 0 } else { 5 }
-}
 
 /// An agent with one camera and a long show of it on air, set up as the options say.
 fn on_air(options: AgentOptions) -> (Agent, Camera) {
@@ -61,8 +56,7 @@ fn nothing_missed(what: &str, seen: &Judged, camera: &Camera, seconds: f64) {
         "{}",
         seen.frames.len()
     );
-    let missed = slips.iter().filter(|slip| slip.at >= 60);
-    let missed: u32 = missed.map(|slip| slip.frames.unsigned_abs()).sum();
+    let missed = seen.missed(camera.clip.frames(), 60);
     assert!(missed <= slack(), "{slips:?}");
     assert_eq!(seen.black(), 0);
 }

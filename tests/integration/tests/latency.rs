@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 const TOLERANCE: f64 = 15.0;
 /// The same where something else may be running on the machine.
 const NOISY: f64 = 60.0;
+/// From the camera's packet to the program's, milliseconds, in the middle.
+const PROMISED: f64 = 200.0;
+/// The same where something else may be running on the machine: every stage waits its turn.
+const SHARED: f64 = 350.0;
 
 /// Milliseconds from the sighting of each frame in `from` to its sighting in `to`. The first seconds of
 /// a reader are its own burst and left out.
@@ -100,7 +104,7 @@ fn a_frame_is_on_program_within_200_ms_of_leaving_the_camera_and_the_parts_say_w
     }
     report("sum of the parts, ms", format!("{sum:.0}"));
     assert!(took.len() > 200, "{}", took.len());
-    assert!(median <= 200.0, "{median}");
+    assert!(median <= if long() { PROMISED } else { SHARED }, "{median}");
     let tolerance = if long() { TOLERANCE } else { NOISY };
     assert!(
         (median - sum).abs() <= tolerance,

@@ -9,13 +9,15 @@
 )]
 
 use harness::{Agent, Region, Tap, cue, judge_in, overlay, record, timeline};
-use integration::{long, report, three_cameras};
+use integration::{long, report, slack, three_cameras};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// When the mark comes on, and the program frame that this is.
-const MARK_S: f64 = 10.0;
-const MARK_FRAME: u64 = 300;
+const MARK_S: f64 = 16.0;
+const MARK_FRAME: u64 = 480;
+/// Frames from an accepted change to the one that shows it.
+const LATE: u32 = 2;
 
 #[test]
 fn every_text_change_is_seen_and_no_process_is_started_again() {
@@ -26,7 +28,7 @@ fn every_text_change_is_seen_and_no_process_is_started_again() {
         "color": "#FFFFFF", "background": "#000000",
     });
     let cues = vec![cue("a", "1", 0.0, 3600.0, 0.0)];
-    // Comes on at program frame 300, which tells the number of every recorded frame.
+    // Comes on at a known program frame, which tells the number of every recorded frame.
     let mark = json!({
         "type": "text", "text": "MMMM", "x": 0.55, "y": 0.75, "font_size": 120,
         "color": "#FFFFFF", "background": "#FFFFFF",
@@ -46,7 +48,8 @@ fn every_text_change_is_seen_and_no_process_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("program.nut");
     let url = agent.rtsp("program");
-    let seconds = f64::from(changes) * 0.25 + 6.0;
+    // A busy machine answers a little later each time.
+    let seconds = f64::from(changes) * 0.25 + if long() { 6.0 } else { 9.0 };
     let mut answers = Vec::new();
     let mut planned = Vec::new();
     std::thread::scope(|scope| {
@@ -100,5 +103,6 @@ fn every_text_change_is_seen_and_no_process_is_started_again() {
         .map(|(seen, planned)| seen.cast_signed() - planned.cast_signed())
         .collect();
     report("frames from accepted to seen", format!("{late:?}"));
-    assert!(late.iter().all(|frames| *frames <= 2), "{late:?}");
+    let most = i64::from(LATE + slack());
+    assert!(late.iter().all(|frames| *frames <= most), "{late:?}");
 }
