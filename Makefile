@@ -15,6 +15,7 @@ PROMISES := \
 	bad_input \
 	chaos \
 	cuts \
+	degraded \
 	encoder \
 	failover \
 	golive \
@@ -137,6 +138,9 @@ latency-long: setup-test ## where the time goes, to 15 ms
 
 encoder-long: setup-test ## 10 deaths and 10 hangs of the encoder
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=encoder
+
+degraded-long: setup-test ## a busy machine to the last step, narrow lines, a held encoder; VISTTER_PICTURES=folder keeps pictures
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=degraded
 
 mediaserver-long: setup-test ## 5 deaths and 5 hangs of the media server
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=mediaserver

@@ -91,6 +91,8 @@ pub async fn run(config: Config) -> Result<()> {
         encoders: Encoders::default(),
         fillers: Fillers::new(&config.data_dir.join("fillers")),
         admission: Admission::new(system.clone(), config.program.processor_limit),
+        system: system.clone(),
+        degraded: config.degraded,
     };
     try_encoder(&parts, &config);
     let history = History::default();

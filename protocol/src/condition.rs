@@ -42,6 +42,7 @@ conditions! {
     EncoderUnstable = "ENCODER_UNSTABLE", "Choose a smaller profile, such as 720p or low_power, and look at the agent's log.";
     EncoderCpu = "ENCODER_CPU_HIGH", "Choose a smaller profile, such as 720p or low_power, or take a destination with a profile of its own off.";
     FramesDropped = "FRAMES_DROPPED", "Choose a smaller profile, such as 720p or low_power, or end other programs on this machine.";
+    QualityLowered = "QUALITY_LOWERED", "It comes back by itself, step by step, when all is well for a while.";
     BufferLow = "BUFFER_LOW", "Check the network between the camera and this machine.";
     CpuHigh = "CPU_HIGH", "End other programs on this machine, or choose a smaller profile.";
     MemoryLow = "MEMORY_LOW", "End other programs on this machine.";

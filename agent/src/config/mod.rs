@@ -9,8 +9,8 @@ mod validate;
 
 pub use raw::{KEYS, Key, Kind};
 pub use validate::{
-    AlertsConfig, ApiConfig, Config, FfmpegConfig, LogConfig, LogFormat, MediamtxConfig,
-    MediamtxMode, ProgramConfig,
+    AlertsConfig, ApiConfig, Config, DegradedConfig, FfmpegConfig, LogConfig, LogFormat,
+    MediamtxConfig, MediamtxMode, ProgramConfig,
 };
 
 use std::path::{Path, PathBuf};

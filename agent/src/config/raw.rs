@@ -114,6 +114,51 @@ pub const KEYS: &[Key] = &[
         "Percent of the processor up to which further encodes and decodes are let in; 10 to 1000; 1000 lets everything in.",
     ),
     text(
+        "degraded.high_cpu",
+        "on",
+        "`on`: a busy machine lowers the frame rate; `off`.",
+    ),
+    text(
+        "degraded.network",
+        "on",
+        "`on`: a network that is too weak for every destination lowers the bit rate; `off`.",
+    ),
+    text(
+        "degraded.encoder_overload",
+        "on",
+        "`on`: an encoder that does not take every frame takes the show's graphics off; `off`.",
+    ),
+    number(
+        "degraded.cpu_high_percent",
+        "90",
+        "From this share on the machine's processors are too busy, 50 to 100.",
+    ),
+    number(
+        "degraded.cpu_low_percent",
+        "75",
+        "Up to this share they are not; 10 to 95, and at least 5 below the one above.",
+    ),
+    number(
+        "degraded.enter_s",
+        "5",
+        "Seconds that trouble of the network or the encoder lasts before quality is lowered by a step, 1 to 120.",
+    ),
+    number(
+        "degraded.cpu_enter_s",
+        "20",
+        "Seconds that the machine is too busy before quality is lowered by a step, 1 to 600.",
+    ),
+    number(
+        "degraded.check_s",
+        "30",
+        "Seconds that all is well before a step is given back, 5 to 600.",
+    ),
+    number(
+        "degraded.banner_s",
+        "10",
+        "Seconds that a notice stands in the picture when quality is lowered, 0 to 60; 0 for none.",
+    ),
+    text(
         "ffmpeg.path",
         "",
         "FFmpeg; looked for beside the agent and on the PATH where it is empty.",

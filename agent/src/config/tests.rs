@@ -160,3 +160,28 @@ fn the_documentation_lists_every_setting() {
     }
     assert_eq!(text, wanted, "run this test with UPDATE_GOLDEN=1");
 }
+
+#[test]
+fn degraded_mode_has_the_defaults_of_the_rules_and_refuses_marks_without_a_distance() {
+    let file = file("");
+    let config = load(Some(file.path()), []).unwrap();
+    assert_eq!(config.degraded.rules, stream::Rules::default());
+    assert_eq!(config.degraded.banner, std::time::Duration::from_secs(10));
+    let text = "[degraded]\nnetwork = \"maybe\"\ncpu_high_percent = 80\ncpu_low_percent = 78\n\
+                enter_s = 0\ncpu_enter_s = 0\ncheck_s = 1000\nbanner_s = 61\n";
+    let keys: Vec<String> = faults(text, &[])
+        .into_iter()
+        .map(|(_, key, _)| key)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "degraded.network",
+            "degraded.cpu_low_percent",
+            "degraded.enter_s",
+            "degraded.cpu_enter_s",
+            "degraded.check_s",
+            "degraded.banner_s"
+        ]
+    );
+}

@@ -26,6 +26,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The program.
     pub program: ProgramConfig,
+    /// What is given up when something cannot keep up.
+    pub degraded: DegradedConfig,
     /// FFmpeg.
     pub ffmpeg: FfmpegConfig,
     /// MediaMTX.
@@ -73,6 +75,15 @@ pub struct ProgramConfig {
     pub profile: ProfileName,
     /// Percent of the processor up to which further encodes and decodes are let in.
     pub processor_limit: u16,
+}
+
+/// Degraded mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DegradedConfig {
+    /// What is allowed, and from when on.
+    pub rules: stream::Rules,
+    /// So long a notice stands in the picture at each step down; zero for none.
+    pub banner: Duration,
 }
 
 /// FFmpeg.
@@ -213,6 +224,7 @@ pub(super) fn config(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
             processor_limit: u16::try_from(read.number("program.processor_limit", 10, 1000))
                 .unwrap_or(1000),
         },
+        degraded: degraded(&mut read),
         ffmpeg: FfmpegConfig {
             path: read.path("ffmpeg.path"),
         },
@@ -265,6 +277,40 @@ fn profile(read: &mut Reader<'_>) -> ProfileName {
     ];
     read.choice("program.profile", &profiles)
         .unwrap_or_default()
+}
+
+fn degraded(read: &mut Reader<'_>) -> DegradedConfig {
+    let mut on = |key| {
+        read.choice(key, &[("on", true), ("off", false)])
+            .unwrap_or(true)
+    };
+    let (cpu, network, encoder) = (
+        on("degraded.high_cpu"),
+        on("degraded.network"),
+        on("degraded.encoder_overload"),
+    );
+    let cpu_high = read.number("degraded.cpu_high_percent", 50, 100);
+    let cpu_low = read.number("degraded.cpu_low_percent", 10, 95);
+    if cpu_low + 5 > cpu_high {
+        let message = format!(
+            "{cpu_low} is not at least 5 below degraded.cpu_high_percent, which is {cpu_high}"
+        );
+        read.fault("degraded.cpu_low_percent", message);
+    }
+    let percent = |value: u64| u8::try_from(value).unwrap_or(100);
+    DegradedConfig {
+        rules: stream::Rules {
+            cpu,
+            network,
+            encoder,
+            cpu_high: percent(cpu_high),
+            cpu_low: percent(cpu_low),
+            enter: Duration::from_secs(read.number("degraded.enter_s", 1, 120)),
+            cpu_enter: Duration::from_secs(read.number("degraded.cpu_enter_s", 1, 600)),
+            check: Duration::from_secs(read.number("degraded.check_s", 5, 600)),
+        },
+        banner: Duration::from_secs(read.number("degraded.banner_s", 0, 60)),
+    }
 }
 
 fn mediamtx(read: &mut Reader<'_>) -> MediamtxConfig {

@@ -4,7 +4,9 @@
 //! be before anyone is told, and what it may follow from.
 
 use super::finding::{Found, Key, Subject, SubjectKind};
-use super::seen::{CameraSeen, DestinationSeen, MediaSeen, ProgramSeen, Seen, StandIn, StreamSeen};
+use super::seen::{
+    CameraSeen, DestinationSeen, LoweredSeen, MediaSeen, ProgramSeen, Seen, StandIn, StreamSeen,
+};
 use crate::show::{DestinationState, StreamState};
 use crate::telemetry::SystemSample;
 use protocol::{Condition, Severity};
@@ -55,6 +57,7 @@ pub(super) fn rules(seen: &Seen) -> Vec<Found> {
     if let Some(program) = &seen.program {
         found.extend(self::program(program, seen.live));
     }
+    found.extend(seen.lowered.as_ref().map(lowered));
     found.extend(machine(&seen.machine));
     found
 }
@@ -300,6 +303,24 @@ fn program(program: &ProgramSeen, live: bool) -> Vec<Found> {
         );
     }
     found
+}
+
+fn lowered(seen: &LoweredSeen) -> Found {
+    let code = Condition::QualityLowered;
+    let message = format!("Quality is lowered – viewers get {}", seen.what);
+    let roots: &[Condition] = if seen.busy {
+        &[
+            Condition::CpuThrottled,
+            Condition::EncoderCpu,
+            Condition::CpuHigh,
+        ]
+    } else {
+        &[]
+    };
+    let advice = format!("{} {}", seen.advice, code.remediation());
+    Found::new(code, Severity::Warning, message, seen.cause.as_str())
+        .advise(advice)
+        .from(roots.iter().copied().map(Key::whole))
 }
 
 fn machine(now: &SystemSample) -> Vec<Found> {

@@ -3,7 +3,8 @@
 //! Values, and how they are taken from the show's state. Nothing here decides.
 
 use crate::show::{
-    DestinationState, InputStatus, OnAirRung, OnAirStatus, ShowStatus, StreamState, StreamStatus,
+    DestinationState, InputStatus, OnAirRung, OnAirStatus, QualityStatus, ShowStatus, StreamState,
+    StreamStatus,
 };
 use crate::telemetry::SystemSample;
 use model::CameraId;
@@ -28,6 +29,8 @@ pub struct Seen {
     pub streams: Vec<StreamSeen>,
     /// The program.
     pub program: Option<ProgramSeen>,
+    /// What is given up of its quality, where anything is.
+    pub lowered: Option<LoweredSeen>,
     /// The machine.
     pub machine: SystemSample,
 }
@@ -128,6 +131,55 @@ pub struct ProgramSeen {
     pub buffer: Option<f32>,
 }
 
+/// What is given up of the program's quality.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoweredSeen {
+    /// What viewers get, in a few words.
+    pub what: String,
+    /// Why.
+    pub cause: String,
+    /// What can be done.
+    pub advice: &'static str,
+    /// A busy processor is the only reason.
+    pub busy: bool,
+}
+
+impl LoweredSeen {
+    /// What the show tells of its quality.
+    pub(super) fn of(quality: &QualityStatus) -> Option<Self> {
+        let first = *quality.reasons.first()?;
+        let has = |reason: &str| quality.reasons.contains(&reason);
+        let mut what = Vec::new();
+        if has("high_cpu") {
+            what.push(format!("{} frames a second", quality.fps));
+        }
+        if has("network_issues") {
+            what.push(format!("{} % of the bit rate", quality.bitrate_percent));
+        }
+        if has("encoder_overload") {
+            what.push("no graphics".to_owned());
+        }
+        let cause = |reason: &&'static str| match *reason {
+            "high_cpu" => "the device is too busy",
+            "network_issues" => "no destination takes all of the program",
+            _ => "the encoder does not take every frame",
+        };
+        let causes: Vec<&str> = quality.reasons.iter().map(cause).collect();
+        Some(Self {
+            what: what.join(", "),
+            cause: causes.join(", and "),
+            advice: match first {
+                "network_issues" => "Look at the connection to the internet.",
+                _ => {
+                    "End other programs on this machine, or choose a smaller profile for the next \
+                     show."
+                }
+            },
+            busy: quality.reasons == ["high_cpu"],
+        })
+    }
+}
+
 impl CameraSeen {
     /// What an input tells of its camera; `None` where it is none.
     pub(super) fn of(
@@ -204,6 +256,31 @@ pub(super) fn is_refusal(message: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_up_is_told_with_every_reason_and_what_to_do() {
+        let mut quality = QualityStatus {
+            fps: 15.0,
+            bitrate_percent: 80,
+            ..QualityStatus::default()
+        };
+        assert_eq!(LoweredSeen::of(&quality), None);
+        for (reasons, what, busy) in [
+            (vec!["high_cpu"], "15 frames a second", true),
+            (vec!["network_issues"], "80 % of the bit rate", false),
+            (
+                vec!["high_cpu", "encoder_overload"],
+                "15 frames a second, no graphics",
+                false,
+            ),
+        ] {
+            quality.reasons = reasons;
+            let seen = LoweredSeen::of(&quality).unwrap();
+            assert_eq!((seen.what.as_str(), seen.busy), (what, busy));
+            assert_eq!(seen.cause.matches("and").count(), quality.reasons.len() - 1);
+            assert!(seen.advice.ends_with('.'));
+        }
+    }
 
     fn camera(id: &str) -> Option<CameraId> {
         Some(CameraId::parse(id).unwrap())

@@ -7,7 +7,7 @@ use super::history::History;
 use super::ledger::Ledger;
 use super::rules::rules;
 use super::seen::{
-    CameraSeen, DestinationSeen, MediaSeen, Seen, StreamSeen, is_refusal, unreadable,
+    CameraSeen, DestinationSeen, LoweredSeen, MediaSeen, Seen, StreamSeen, is_refusal, unreadable,
 };
 use super::trend::Trend;
 use crate::outage::Outage;
@@ -181,6 +181,7 @@ impl Watcher {
                     .collect(),
                 streams: self.streams(&show),
                 program: trend.take(now, show.program.as_ref(), &machine),
+                lowered: LoweredSeen::of(&show.quality),
                 machine: (*machine).clone(),
             };
             self.history.take(

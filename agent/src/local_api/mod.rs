@@ -22,6 +22,7 @@ mod overlays;
 mod page;
 mod preview;
 mod proxy;
+mod quality;
 mod streams;
 mod timelines;
 
@@ -127,6 +128,7 @@ impl AppState {
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(preview::routes())
+        .merge(quality::routes())
         .merge(cameras::routes())
         .merge(destinations::routes())
         .merge(timelines::routes())

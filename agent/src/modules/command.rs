@@ -8,13 +8,13 @@ use super::view::{
     DestinationDraft, DestinationPatch, DestinationView, Done, EmergencyStatusView, ExecutionList,
     ExecutionStart, ExecutionView, GoLive, GoLiveView, HistoryQuery, HistoryView, KillView,
     MetricsView, OverlayView, PlaybackView, PresetView, PreviewHealthView, PreviewStart,
-    PreviewStartedView, PreviewStatusView, PreviewStoppedView, ProfileView, SetDestinations,
-    StreamDraft, StreamPatch, StreamView, TakeRequest, TestPatternRequest, TimelineSummary,
-    TimelineView, ValidationView,
+    PreviewStartedView, PreviewStatusView, PreviewStoppedView, ProfileView, QualityHold,
+    SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest, TestPatternRequest,
+    TimelineSummary, TimelineView, ValidationView,
 };
 use crate::alerts::{Alert, WebhookDraft, WebhookTest, WebhookView};
 use crate::health::Report;
-use crate::show::OverlayEdit;
+use crate::show::{OverlayEdit, QualityStatus};
 use crate::telemetry::SystemSample;
 use model::{AlertId, CameraId, CueId, DestinationId, StreamId, TimelineId};
 use serde::Serialize;
@@ -54,6 +54,8 @@ pub enum Command {
     Execution(ExecutionCommand),
     /// About graphics on air.
     Overlay(OverlayCommand),
+    /// About the program's quality.
+    Quality(QualityCommand),
     /// About cameras that are sent straight to a destination.
     Stream(StreamCommand),
     /// Stop everything.
@@ -160,6 +162,14 @@ pub enum OverlayCommand {
     List,
     /// Change one on air.
     Edit(CueId, Box<OverlayEdit>),
+}
+
+/// About the program's quality.
+pub enum QualityCommand {
+    /// What is given up, and why.
+    Get,
+    /// Hold full quality, or let go of it.
+    Hold(QualityHold),
 }
 
 /// About cameras that are sent straight to a destination.
@@ -280,6 +290,10 @@ impl Command {
                 OverlayCommand::List => "overlay.list",
                 OverlayCommand::Edit(..) => "overlay.edit",
             },
+            Self::Quality(c) => match c {
+                QualityCommand::Get => "quality.get",
+                QualityCommand::Hold(_) => "quality.hold",
+            },
             Self::Stream(c) => match c {
                 StreamCommand::List => "stream.list",
                 StreamCommand::Create(_) => "stream.create",
@@ -336,6 +350,7 @@ impl Command {
                 matches!(c, ExecutionCommand::Status(_) | ExecutionCommand::Active)
             }
             Self::Overlay(c) => matches!(c, OverlayCommand::List),
+            Self::Quality(c) => matches!(c, QualityCommand::Get),
             Self::Stream(c) => matches!(c, StreamCommand::List | StreamCommand::Get(_)),
             Self::Emergency(c) => matches!(c, EmergencyCommand::Status),
             Self::Alert(c) => matches!(c, AlertCommand::List(_) | AlertCommand::Webhook),
@@ -369,6 +384,7 @@ pub enum Reply {
     Executions(ExecutionList),
     Overlay(Box<OverlayView>),
     Overlays(Vec<OverlayView>),
+    Quality(Box<QualityStatus>),
     Stream(StreamView),
     Streams(Vec<StreamView>),
     Killed(KillView),

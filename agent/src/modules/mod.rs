@@ -15,6 +15,7 @@ mod health;
 mod media;
 mod overlays;
 mod preview;
+mod quality;
 mod records;
 mod streams;
 mod timelines;
@@ -132,6 +133,7 @@ impl Router {
             Command::Timeline(command) => timelines::carry_out(parts, command).await,
             Command::Execution(command) => execution::carry_out(parts, command).await,
             Command::Overlay(command) => overlays::carry_out(parts, command).await,
+            Command::Quality(command) => quality::carry_out(parts, command).await,
             Command::Stream(command) => streams::carry_out(parts, command).await,
             Command::Emergency(command) => catalogue::emergency(parts, command).await,
             Command::Health(command) => health::carry_out(parts, command),
@@ -153,6 +155,7 @@ const fn changes_what_runs(command: &Command) -> bool {
         | Command::Destination(_)
         | Command::Timeline(_)
         | Command::Overlay(_)
+        | Command::Quality(_)
         | Command::Health(_)
         | Command::Alert(_)
         | Command::Catalogue(_) => false,

@@ -254,6 +254,7 @@ fn status(parts: &Parts) -> Reply {
         metrics: status.program.clone(),
         encoder: status.encoder.clone(),
         on_air: status.on_air.clone(),
+        quality: status.quality.clone(),
         inputs: status.inputs.clone(),
         notices: status.notices.clone(),
     }))

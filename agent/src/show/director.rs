@@ -10,7 +10,8 @@ use super::notices::Notice;
 use super::roster::Standins;
 use crossbeam_queue::ArrayQueue;
 use model::{
-    AudioPolicy, Director, FramePlan, InputHealth, InputId, Layer, Shot, Source, Transition,
+    AudioPolicy, Director, FramePlan, InputHealth, InputId, Layer, RasterId, Shot, Source,
+    Transition,
 };
 use program::{Ask, Bus, Entering, Take};
 use std::sync::Arc;
@@ -38,6 +39,10 @@ pub(super) enum Order {
     Pattern(bool),
     /// The media server has been started again: cameras that were lost by that may return soon.
     Excuse,
+    /// Leaves out every graphic of the show, or shows them again.
+    Graphics(bool),
+    /// Shows a notice of the system for so many frames, instead of the one before.
+    Banner(RasterId, u64),
 }
 
 /// A source put on program by hand.
@@ -62,6 +67,10 @@ pub(super) struct ShowDirector {
     sound: Vec<AudioPolicy>,
     /// By graphic: hidden by an operator.
     hidden: Vec<bool>,
+    /// Whether the show's graphics are on.
+    graphics: bool,
+    /// A notice of the system, and the first frame without it.
+    banner: Option<(RasterId, u64)>,
     taken: Option<(Taken, Take, u64, Option<usize>)>,
     /// Who stands in for whom.
     standins: Arc<Standins>,
@@ -93,6 +102,8 @@ impl ShowDirector {
             look: Look::new(),
             sound,
             hidden,
+            graphics: true,
+            banner: None,
             taken: None,
             standins,
             jumps: 0,
@@ -125,6 +136,8 @@ impl ShowDirector {
             Order::Pattern(true) => self.bus.force_pattern(),
             Order::Pattern(false) => self.bus.release(),
             Order::Excuse => self.bus.excuse(n),
+            Order::Graphics(on) => self.graphics = on,
+            Order::Banner(raster, frames) => self.banner = Some((raster, n.saturating_add(frames))),
             Order::Take(taken) => {
                 let before = self.taken.map(|(taken, ..)| taken.take);
                 let now = self.standing(n);
@@ -265,13 +278,21 @@ impl Director for ShowDirector {
         let ask = self.ask(n, &now);
         let mut plan = self.bus.plan(n, &ask, inputs);
         for graphic in self.look.graphics() {
-            if self.hidden.get(graphic.cue).copied().unwrap_or(false) {
+            if !self.graphics || self.hidden.get(graphic.cue).copied().unwrap_or(false) {
                 continue;
             }
             // There is room: a look holds fewer graphics than a plan has layers.
             plan.push_layer(Layer {
                 raster: raster_id(graphic.cue),
                 opacity: graphic.opacity,
+                shift: (0, 0),
+            });
+        }
+        self.banner = self.banner.filter(|(_, end)| n < *end);
+        if let Some((raster, _)) = self.banner {
+            plan.push_layer(Layer {
+                raster,
+                opacity: 256,
                 shift: (0, 0),
             });
         }
@@ -442,6 +463,28 @@ mod tests {
         director.plan(41, &ALL_FRESH);
         director.plan(42, &ALL_FRESH);
         assert_eq!(board.read().at.frame, 101);
+    }
+
+    #[test]
+    fn a_banner_stands_for_its_time_above_graphics_that_can_be_left_out() {
+        let (mut director, orders, _board, _rundown) = director();
+        for n in 0..40 {
+            director.plan(n, &ALL_FRESH);
+        }
+        let banner = RasterId(77);
+        orders.push(Order::Graphics(false)).unwrap();
+        orders.push(Order::Banner(banner, 10)).unwrap();
+        for n in 40..50 {
+            let plan = director.plan(n, &ALL_FRESH);
+            let layers: Vec<RasterId> = plan.layers().iter().map(|one| one.raster).collect();
+            assert_eq!(layers, [banner], "frame {n}");
+        }
+        assert!(director.plan(50, &ALL_FRESH).layers().is_empty());
+        orders.push(Order::Graphics(true)).unwrap();
+        orders.push(Order::Banner(banner, 1)).unwrap();
+        let plan = director.plan(51, &ALL_FRESH);
+        let layers: Vec<RasterId> = plan.layers().iter().map(|one| one.raster).collect();
+        assert_eq!(layers, [raster_id(0), banner]);
     }
 
     #[test]

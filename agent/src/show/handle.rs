@@ -154,6 +154,10 @@ pub enum Request {
         id: StreamId,
         answer: Answer<()>,
     },
+    HoldQuality {
+        held: bool,
+        answer: Answer<()>,
+    },
     Refresh {
         answer: Answer<()>,
     },
@@ -349,6 +353,15 @@ impl Show {
     /// [`ShowError::StreamNotRunning`].
     pub async fn stream_stop(&self, id: StreamId) -> Result<(), ShowError> {
         self.ask(|answer| Request::StreamStop { id, answer }).await
+    }
+
+    /// Holds full quality whatever happens (`true`), or lets the show give some up again.
+    ///
+    /// # Errors
+    /// [`ShowError::Stopping`].
+    pub async fn hold_quality(&self, held: bool) -> Result<(), ShowError> {
+        self.ask(|answer| Request::HoldQuality { held, answer })
+            .await
     }
 
     /// Says that cameras or destinations were changed, so that what runs follows: the paths of what was

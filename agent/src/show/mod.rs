@@ -7,6 +7,7 @@
 mod admission;
 mod board;
 mod cameras;
+mod degraded;
 mod director;
 mod encoding;
 mod error;
@@ -42,6 +43,6 @@ pub use parts::{Encoders, Parts};
 pub use resume::Moment;
 pub use status::{
     ActiveOverlay, DestinationAddress, DestinationState, DestinationStatus, EncoderStatus,
-    InputStatus, Mode, OnAirRung, OnAirStatus, Position, ProgramStatus, ShowStatus, ShownTimeline,
-    StreamState, StreamStatus,
+    InputStatus, Mode, OnAirRung, OnAirStatus, Position, ProgramStatus, QualityStatus, QualityStep,
+    ShowStatus, ShownTimeline, StreamState, StreamStatus,
 };

@@ -5,6 +5,7 @@
 
 use super::admission::Claim;
 use super::cameras::Cameras;
+use super::degraded::Keeper;
 use super::director::Order;
 use super::handle::Answer;
 use super::memory::Recalled;
@@ -57,6 +58,7 @@ pub struct Owner {
     pub(super) sending: Sending,
     pub(super) straight: Straight,
     cameras: Cameras,
+    pub(super) keeper: Keeper,
     pending: Vec<Pending>,
     pub(super) past: Recollection,
 }
@@ -70,6 +72,7 @@ impl Owner {
             sending: Sending::new(parts.clone()),
             straight: Straight::new(parts.clone()),
             cameras: Cameras::new(parts.clone()),
+            keeper: Keeper::new(parts.degraded),
             parts,
             inbox,
             router: Router::default(),
@@ -169,6 +172,10 @@ impl Owner {
                 let done = self.straight.stop(&id).await;
                 self.tell(answer, done);
             }
+            Request::HoldQuality { held, answer } => {
+                self.keeper.hold(held);
+                self.tell(answer, Ok(()));
+            }
         }
     }
 
@@ -176,6 +183,7 @@ impl Owner {
     async fn look(&mut self) {
         if let Some(session) = &mut self.session {
             session.keep(&self.parts).await;
+            self.keeper.look(&self.parts, session, &self.sending);
         }
         self.look_back().await;
         let now = self.parts.clock.monotonic_ns();
@@ -220,6 +228,7 @@ impl Owner {
             .ok_or_else(|| ShowError::Timeline("it has no id: save it first".to_owned()))?;
         let document = timeline.clone();
         let session = Session::start(&self.parts, timeline, profile, None).await?;
+        self.keeper.begin(&self.parts, &session).await;
         self.session = Some(session);
         self.begun(document);
         // It was idle above, and nobody else changes it.
@@ -259,6 +268,7 @@ impl Owner {
         let Some(session) = self.session.take() else {
             return 0;
         };
+        self.keeper.end();
         let ended = report::children(&session);
         session.stop(&self.parts).await;
         // Not running is what it is to be.
@@ -449,6 +459,7 @@ impl Owner {
             self.session.as_ref(),
             &self.sending,
             &self.straight,
+            &self.keeper,
         );
         self.inbox.status.send_replace(Arc::new(status));
     }

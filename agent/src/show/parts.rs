@@ -4,8 +4,10 @@ use super::admission::Admission;
 use super::fillers::Fillers;
 use super::gallery::Easel;
 use crate::assets::Assets;
+use crate::config::DegradedConfig;
 use crate::inventory::Shelf;
 use crate::notice::Notices;
+use crate::telemetry::System;
 use engine::mediamtx::MediaMtx;
 use engine::process::Launcher;
 use engine::trial::{self, Trial, TrialError};
@@ -41,6 +43,10 @@ pub struct Parts {
     pub fillers: Fillers,
     /// Who may start one more encode or decode.
     pub admission: Admission,
+    /// How busy the machine is.
+    pub system: System,
+    /// What is given up when something cannot keep up.
+    pub degraded: DegradedConfig,
 }
 
 impl std::fmt::Debug for Parts {

@@ -2,6 +2,7 @@
 //!
 //! Owns nothing; reads the session, the connections and their counters.
 
+use super::degraded::Keeper;
 use super::opening::Open;
 use super::owner::mode;
 use super::parts::Parts;
@@ -29,10 +30,13 @@ pub(super) fn status(
     session: Option<&Session>,
     sending: &Sending,
     straight: &Straight,
+    keeper: &Keeper,
 ) -> ShowStatus {
+    let destinations = sending.statuses();
     let mut status = ShowStatus {
         mode: mode(running),
-        destinations: sending.statuses(),
+        quality: keeper.status(session, &destinations),
+        destinations,
         streams: straight.statuses(),
         notices: parts.notices.standing(),
         ..ShowStatus::default()
@@ -70,7 +74,7 @@ pub(super) fn status(
         .iter()
         .map(|open| input(parts, session, open))
         .collect();
-    status.overlays = overlays(session);
+    status.overlays = overlays(session, status.quality.graphics);
     status
 }
 
@@ -106,6 +110,7 @@ fn program(parts: &Parts, session: &Session) -> ProgramStatus {
         uptime_s: uptime_ns / 1_000_000_000,
         frames: stats.frames,
         repeated: stats.late_repeats,
+        spared: stats.spared,
         dropped: encoder.map_or(0, |encoder| encoder.queue_drops),
         fps: encoder.map_or(0.0, |encoder| f64::from(encoder.fps)),
         kbps: session.kbps(),
@@ -277,7 +282,7 @@ fn input(parts: &Parts, session: &Session, open: &Open) -> InputStatus {
     }
 }
 
-fn overlays(session: &Session) -> Vec<ActiveOverlay> {
+fn overlays(session: &Session, shown: bool) -> Vec<ActiveOverlay> {
     let mut look = Look::new();
     let at = session.standing().at;
     session.rundown.look(at, &mut look);
@@ -289,7 +294,7 @@ fn overlays(session: &Session) -> Vec<ActiveOverlay> {
             cue_id: cue.id.clone(),
             layer: u16::try_from(cue.z).unwrap_or(0),
             opacity: graphic.opacity * f64::from(now.opacity) / 256.0,
-            visible: !session.gallery.is_hidden(now.cue),
+            visible: shown && !session.gallery.is_hidden(now.cue),
             remaining_s: seconds(session.rate(), left),
             graphic,
         })

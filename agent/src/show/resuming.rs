@@ -114,7 +114,12 @@ impl Owner {
                 self.past.pattern = shown;
                 return;
             }
-            Order::Show(..) | Order::Take(_) | Order::Place(_) | Order::Excuse => return,
+            Order::Show(..)
+            | Order::Take(_)
+            | Order::Place(_)
+            | Order::Excuse
+            | Order::Graphics(_)
+            | Order::Banner(..) => return,
         };
     }
 
@@ -281,6 +286,7 @@ impl Owner {
         let anchor = &show.anchor;
         let mut session =
             Session::start(&self.parts, timeline.clone(), show.profile, Some(anchor)).await?;
+        self.keeper.begin(&self.parts, &session).await;
         session.started_at.clone_from(&show.started_at);
         for edit in &show.overlays {
             let graphics = session.rundown.graphics();

@@ -30,7 +30,8 @@ struct OnAir {
 pub(super) struct Sending {
     parts: Parts,
     on_air: BTreeMap<DestinationId, OnAir>,
-    encodes: BTreeMap<String, (EncoderId, PathName)>,
+    /// By name: the encode, where it goes, and its bit rate at full quality.
+    encodes: BTreeMap<String, (EncoderId, PathName, u32)>,
 }
 
 impl Sending {
@@ -153,7 +154,7 @@ impl Sending {
         let Some(rendition) = rendition.filter(|one| one.profile != session.profile) else {
             return program;
         };
-        if let Some((_, path)) = self.encodes.get(&rendition.name) {
+        if let Some((_, path, _)) = self.encodes.get(&rendition.name) {
             return (Some(rendition.name.clone()), path.clone());
         }
         let Ok(path) = PathName::rendition(&rendition.name) else {
@@ -176,7 +177,8 @@ impl Sending {
         match session.program.add_encoder(spec) {
             Ok(id) => {
                 let name = rendition.name.clone();
-                self.encodes.insert(name.clone(), (id, path.clone()));
+                let kbps = rendition.profile.video_kbps;
+                self.encodes.insert(name.clone(), (id, path.clone(), kbps));
                 (Some(name), path)
             }
             Err(error) => {
@@ -191,7 +193,7 @@ impl Sending {
     fn drop_encodes(&mut self, session: &Session) {
         let on_air = &self.on_air;
         let media = &self.parts.media;
-        self.encodes.retain(|name, (id, path)| {
+        self.encodes.retain(|name, (id, path, _)| {
             let used = on_air
                 .values()
                 .any(|one| one.rendition.as_ref() == Some(name));
@@ -215,8 +217,21 @@ impl Sending {
     pub(super) async fn stop_all(&mut self) {
         let all: Vec<DestinationId> = self.on_air.keys().cloned().collect();
         self.take_off(&all).await;
-        for (_, path) in std::mem::take(&mut self.encodes).into_values() {
+        for (_, path, _) in std::mem::take(&mut self.encodes).into_values() {
             self.parts.media.forget(&path);
+        }
+    }
+
+    /// Asks every encode of the program for this share of its bit rate, in percent.
+    pub(super) fn set_bitrate(&self, session: &Session, percent: u8) {
+        let main = (EncoderId::MAIN, session.profile.video_kbps);
+        let others = self.encodes.values().map(|(id, _, kbps)| (*id, *kbps));
+        for (id, kbps) in std::iter::once(main).chain(others) {
+            let kbps = u64::from(kbps) * u64::from(percent) / 100;
+            let kbps = u32::try_from(kbps).unwrap_or(u32::MAX);
+            if let Err(error) = session.program.set_bitrate(id, kbps) {
+                tracing::warn!(?id, kbps, %error, "An encode keeps its bit rate.");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::notice::Notice;
 use model::{CameraId, CueId, DestinationId, Graphic, ProfileName, StreamId, TimelineId};
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What the program is doing.
@@ -87,6 +88,8 @@ pub struct ShowStatus {
     pub streams: Vec<StreamStatus>,
     /// What the agent has to tell about itself.
     pub notices: Vec<Notice>,
+    /// What is given up because something cannot keep up.
+    pub quality: QualityStatus,
 }
 
 /// The timeline that runs.
@@ -162,6 +165,8 @@ pub struct ProgramStatus {
     pub frames: u64,
     /// Ticks that came too late, so that the frame before was repeated.
     pub repeated: u64,
+    /// Frames that were left out on purpose, because the device is too busy.
+    pub spared: u64,
     /// Frames that the encoder did not take.
     pub dropped: u64,
     /// Frames a second over the last seconds.
@@ -254,6 +259,61 @@ pub struct OnAirStatus {
     pub overloaded: bool,
 }
 
+/// What is given up because the machine, the network or the encoder cannot keep up.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+pub struct QualityStatus {
+    /// Whether anything is given up.
+    pub degraded: bool,
+    /// Why: `high_cpu`, `network_issues`, `encoder_overload`.
+    #[schema(value_type = Vec<String>)]
+    pub reasons: Vec<&'static str>,
+    /// Trouble that lasts, whether or not something is given up for it.
+    #[schema(value_type = Vec<String>)]
+    pub troubles: Vec<&'static str>,
+    /// The operator holds full quality, whatever happens.
+    pub held: bool,
+    /// Frames a second that are sent; 0 while nothing runs.
+    #[schema(example = 15.0)]
+    pub fps: f64,
+    /// Share of the profile's bit rate, in percent; 0 while nothing runs.
+    #[schema(example = 80)]
+    pub bitrate_percent: u8,
+    /// Whether the show's graphics are on program.
+    pub graphics: bool,
+    /// Destinations that do not take all of the program, by name.
+    pub weak_destinations: Vec<String>,
+    /// All of this in sentences, and what to do.
+    pub message: String,
+    /// The last steps of this show, oldest first.
+    #[schema(value_type = Vec<QualityStep>)]
+    pub steps: Vec<Arc<QualityStep>>,
+    /// By reason: how many steps down it has led.
+    #[serde(skip)]
+    pub levels: [(&'static str, u8); 3],
+    /// By reason: steps down and up since the agent's start.
+    #[serde(skip)]
+    pub counted: Vec<(&'static str, u64, u64)>,
+}
+
+/// A step of quality, down or up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct QualityStep {
+    /// When, RFC 3339 UTC.
+    #[schema(example = "2026-11-21T10:00:00Z")]
+    pub at: String,
+    /// Why: `high_cpu`, `network_issues` or `encoder_overload`.
+    #[schema(value_type = String, example = "high_cpu")]
+    pub reason: &'static str,
+    /// `DEGRADED_ENTER` for a step down, `DEGRADED_EXIT` for one that was given back.
+    #[schema(value_type = String, example = "DEGRADED_ENTER")]
+    pub event: &'static str,
+    /// Whether quality was lowered; else a step was given back.
+    pub lowered: bool,
+    /// What was done, one sentence.
+    #[schema(example = "The device is too busy: 15 frames a second are sent.")]
+    pub text: String,
+}
+
 /// One open input.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct InputStatus {
@@ -310,7 +370,7 @@ pub struct ActiveOverlay {
     pub layer: u16,
     /// Opacity at this moment, with fades, 0.0 to 1.0.
     pub opacity: f64,
-    /// Whether an operator hid it.
+    /// Whether it is seen: not hidden by an operator, and graphics are on.
     pub visible: bool,
     /// How long it stays on air, in seconds.
     pub remaining_s: f64,

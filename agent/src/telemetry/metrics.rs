@@ -6,7 +6,7 @@
 use super::{System, SystemSample};
 use crate::alerts::Alerts;
 use crate::health::{Health, Status};
-use crate::show::{DestinationState, Mode, Show, ShowStatus};
+use crate::show::{DestinationState, Mode, QualityStatus, Show, ShowStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -285,6 +285,7 @@ impl Collector for ShowFigures {
         mode(&mut to, &status)?;
         program(&mut to, &status)?;
         encoding(&mut to, &status, &self.0.system.sample())?;
+        quality(&mut to, &status.quality)?;
         inputs(&mut to, &status)?;
         destinations(&mut to, &status)
     }
@@ -326,6 +327,12 @@ fn program(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Res
         "program_frames_dropped",
         "Frames that the encoder did not take",
         program.dropped,
+    )?;
+    counter(
+        to,
+        "program_frames_spared",
+        "Frames left out on purpose, because the device is too busy",
+        program.spared,
     )?;
     counter(
         to,
@@ -413,6 +420,35 @@ fn encoding(
     }
     let help = "Pictures or graphics planned but not there";
     counter(to, "program_missing", help, program.missing)
+}
+
+fn quality(to: &mut DescriptorEncoder<'_>, status: &QualityStatus) -> std::fmt::Result {
+    let held = ConstGauge::new(i64::from(status.held));
+    let help = "Whether the operator holds full quality";
+    held.encode(to.encode_descriptor("quality_held", help, None, held.metric_type())?)?;
+    let weak = ConstGauge::new(i64::try_from(status.weak_destinations.len()).unwrap_or(i64::MAX));
+    let help = "Destinations that do not take all of the program";
+    weak.encode(to.encode_descriptor("destinations_weak", help, None, weak.metric_type())?)?;
+    let kind = ConstCounter::new(0_u64).metric_type();
+    let mut family = to.encode_descriptor("quality_steps", "Steps of quality", None, kind)?;
+    for (reason, down, up) in &status.counted {
+        for (direction, count) in [("down", *down), ("up", *up)] {
+            let labels = [("reason", *reason), ("direction", direction)];
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let help = "How many steps down a reason has led";
+    let kind = ConstGauge::new(0_i64).metric_type();
+    let mut family = to.encode_descriptor("quality_level", help, None, kind)?;
+    for (reason, level) in status
+        .levels
+        .iter()
+        .filter(|(reason, _)| !reason.is_empty())
+    {
+        let labels = [("reason", *reason)];
+        ConstGauge::new(i64::from(*level)).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn inputs(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt::Result {
@@ -547,6 +583,16 @@ mod tests {
                 frames: 7,
                 ..Default::default()
             }),
+            quality: QualityStatus {
+                held: true,
+                levels: [
+                    ("high_cpu", 2),
+                    ("network_issues", 0),
+                    ("encoder_overload", 0),
+                ],
+                counted: vec![("high_cpu", 3, 1)],
+                ..Default::default()
+            },
             ..Default::default()
         };
         inbox.status.send_replace(std::sync::Arc::new(status));
@@ -555,6 +601,9 @@ mod tests {
             "vistter_http_requests_total{method=\"GET\",route=\"/api/cameras\",status=\"200\"} 1",
             "vistter_commands_total{command=\"camera.list\",result=\"ok\"} 1",
             "vistter_program_mode 2",
+            "vistter_quality_held 1",
+            "vistter_quality_level{reason=\"high_cpu\"} 2",
+            "vistter_quality_steps_total{reason=\"high_cpu\",direction=\"down\"} 3",
             "vistter_program_frames_total 7",
             "vistter_throttled 1.0",
             "vistter_agent_processes 0.0",

@@ -109,6 +109,11 @@ impl Agent {
                 "1000".to_owned(),
             ),
         ];
+        // A test's own load would make the agent give up quality, and others count frames and look at
+        // graphics.
+        for key in ["HIGH_CPU", "NETWORK", "ENCODER_OVERLOAD"] {
+            environment.push((format!("VISTTER__DEGRADED__{key}"), "off".to_owned()));
+        }
         for (key, port) in [
             ("API__PORT", port),
             ("MEDIAMTX__RTSP_PORT", rtsp_port),

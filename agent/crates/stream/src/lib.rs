@@ -1,12 +1,13 @@
 //! Where the program goes: profiles, destinations, renditions and the states of a stream.
 //!
 //! Owns the shipped profiles and the platforms' presets, what makes a destination valid, the address
-//! that the media server is given for it, which encodes a set of destinations needs, and three state
-//! machines: one destination's connection, one stream, and IDLE/PREVIEW/LIVE. Pure: no I/O, no clock
+//! that the media server is given for it, which encodes a set of destinations needs, and four state
+//! machines: one destination's connection, one stream, IDLE/PREVIEW/LIVE, and degraded mode. Pure: no I/O, no clock
 //! (time is an argument), no threads. Uses `model` and `protocol`; `agent` calls it and carries out the
 //! effects.
 
 mod address;
+mod degraded;
 mod destination;
 mod egress;
 mod ingest;
@@ -18,6 +19,7 @@ mod router;
 mod state;
 
 pub use address::AddressError;
+pub use degraded::{Change, Quality, Reason, Rules, Seen, State as Degraded, observe};
 pub use destination::{
     DestinationDraft, DestinationError, DestinationView, KEY_LIMIT, create, update, view,
 };

@@ -86,6 +86,34 @@ fn restarts(restarts: u64) -> Seen {
     })
 }
 
+fn quality(busy: bool) -> Seen {
+    Seen {
+        lowered: Some(LoweredSeen {
+            what: "15 frames a second".to_owned(),
+            cause: "the device is too busy".to_owned(),
+            advice: "End other programs.",
+            busy,
+        }),
+        ..program(ProgramSeen::default())
+    }
+}
+
+#[test]
+fn lowered_quality_is_told_at_once_and_follows_from_a_busy_processor_only_where_that_is_why() {
+    for (busy, roots) in [(true, 3), (false, 0)] {
+        let found = rules(&quality(busy));
+        let [one] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert_eq!(one.code, Condition::QualityLowered);
+        assert_eq!(one.roots.len(), roots);
+        assert_eq!(one.settle, Duration::ZERO);
+        let words = "Quality is lowered – viewers get 15 frames a second";
+        assert_eq!(one.message, words);
+        assert!(one.remediation.starts_with("End other programs. It comes"));
+    }
+}
+
 #[test]
 fn every_limit_of_the_contract_has_two_sides() {
     use Condition as C;

@@ -29,6 +29,7 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("/api/preview/status", &["GET"]),
     ("/api/preview/health", &["GET"]),
     ("/api/preview/playback-position", &["GET"]),
+    ("/api/quality", &["GET", "PUT"]),
     ("/api/cameras", &["GET", "POST"]),
     ("/api/cameras/test-connection", &["POST"]),
     ("/api/cameras/{id}", &["GET", "PUT", "DELETE"]),

@@ -427,6 +427,11 @@ fn answer(status: &mut ShowStatus, request: Request, show: impl Fn(&ShowStatus))
             show(status);
             let _ = answer.send(Ok(()));
         }
+        Request::HoldQuality { held, answer } => {
+            status.quality.held = held;
+            show(status);
+            let _ = answer.send(Ok(()));
+        }
         Request::StreamStop { id, answer } => {
             let before = status.streams.len();
             status.streams.retain(|one| one.id != id);

@@ -11,6 +11,7 @@ mod execution;
 mod metrics;
 mod overlay;
 mod preview;
+mod quality;
 mod stream;
 mod timeline;
 
@@ -25,6 +26,7 @@ pub use preview::{
     ActiveStreamView, GoLive, GoLiveView, PlaybackView, PreviewHealthView, PreviewStart,
     PreviewStartedView, PreviewStatusView, PreviewStoppedView, SetDestinations,
 };
+pub use quality::QualityHold;
 pub use stream::{StreamDraft, StreamPatch, StreamView};
 pub use timeline::{IssueView, TimelineSummary, TimelineView, ValidationView};
 

@@ -3,6 +3,7 @@
 use crate::notice::Notice;
 use crate::show::{
     DestinationStatus, EncoderStatus, InputStatus, Mode, OnAirStatus, Position, ProgramStatus,
+    QualityStatus,
 };
 use model::{DestinationId, ProfileName, TimelineId};
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,8 @@ pub struct PreviewStatusView {
     pub encoder: Option<EncoderStatus>,
     /// What is on program, and why.
     pub on_air: Option<OnAirStatus>,
+    /// What is given up because something cannot keep up.
+    pub quality: QualityStatus,
     /// Each input that is open.
     pub inputs: Vec<InputStatus>,
     /// What the agent has to tell about itself, such as a show that was resumed.

@@ -73,6 +73,14 @@ pub(crate) fn video(
         profile.buffer_kbit
     );
     words(args, &text);
+    // Where frames are left out, key frames stay as far apart in time. Half a frame early, so that
+    // rounding never puts a second one beside that of `-g`.
+    let apart = rate.time_of(gop.into()).as_secs_f64();
+    let early = rate.interval().as_secs_f64() / 2.0;
+    words(
+        args,
+        &format!("-force_key_frames expr:gte(t+{early:.6},n_forced*{apart:.6})"),
+    );
     words(
         args,
         &format!("-profile:v {}", profile.h264_profile.as_str()),

@@ -3,6 +3,7 @@
 //! Nothing here waits for anything but time. Buffers are taken before the first frame; what is no
 //! longer needed goes to the graveyard of the [`Line`] and is dropped by another thread.
 
+use super::economy::Economy;
 use super::feed::{BLOCK, Feed, QUEUE};
 use super::slot::Slot;
 use super::sound::Sound;
@@ -36,6 +37,8 @@ pub(super) enum Command {
     DropRaster(RasterId),
     AddFeed(Arc<Feed>),
     DropFeed(u32),
+    /// One of so many frames goes to the encoders.
+    Spare(u32),
 }
 
 /// What the mixer no longer needs.
@@ -121,6 +124,7 @@ pub(super) struct Mixer {
     fallback: Arc<FrameBuf>,
     /// What was shown last.
     last: Arc<FrameBuf>,
+    economy: Economy,
     sound: Sound,
 }
 
@@ -157,6 +161,7 @@ impl Mixer {
             pool: Pool::filled(spec.size, QUEUE + 4),
             last: fallback.clone(),
             fallback,
+            economy: Economy::default(),
             sound: Sound::new(spec.rate),
         }
     }
@@ -199,22 +204,11 @@ impl Mixer {
         let meter = &self.line.meter;
         let micros = u32::try_from(late / 1000).unwrap_or(u32::MAX);
         meter.worst_late_us.fetch_max(micros, Ordering::Relaxed);
-        if Duration::from_nanos(late) < self.rate.interval() {
-            let frame = self.compose(&plan, tick);
-            let before = std::mem::replace(&mut self.last, frame);
-            if Arc::strong_count(&before) == 1 {
-                self.line.retire(Dead::Frame(before));
-            }
+        if self.economy.wants(n, plan.picture) {
+            self.hand_on(n, &plan, due, (tick, late));
         } else {
-            meter.late_repeats.fetch_add(1, Ordering::Relaxed);
+            meter.spared.fetch_add(1, Ordering::Relaxed);
         }
-        let handed = SystemClock.monotonic_ns();
-        for feed in &self.feeds {
-            feed.picture(n, &self.last, handed);
-        }
-        let spent = handed.saturating_sub(due) / 1000;
-        let meter = &self.line.meter;
-        meter.hand.add(u32::try_from(spent).unwrap_or(u32::MAX));
         self.line.meter.frames.store(n + 1, Ordering::Release);
         for slot in &mut self.slots {
             slot.idle(tick);
@@ -237,6 +231,26 @@ impl Mixer {
             strain.lost += u16::from(slot.state == InputState::Lost);
         }
         strain
+    }
+
+    /// Composes frame `n`, unless it is too late for that, and hands it on to the encoders.
+    fn hand_on(&mut self, n: u64, plan: &FramePlan, due: u64, (tick, late): (i64, u64)) {
+        if Duration::from_nanos(late) < self.rate.interval() {
+            let frame = self.compose(plan, tick);
+            let before = std::mem::replace(&mut self.last, frame);
+            if Arc::strong_count(&before) == 1 {
+                self.line.retire(Dead::Frame(before));
+            }
+        } else {
+            self.line.meter.late_repeats.fetch_add(1, Ordering::Relaxed);
+        }
+        let handed = SystemClock.monotonic_ns();
+        for feed in &self.feeds {
+            feed.picture(n, &self.last, handed);
+        }
+        let spent = handed.saturating_sub(due) / 1000;
+        let micros = u32::try_from(spent).unwrap_or(u32::MAX);
+        self.line.meter.hand.add(micros);
     }
 
     fn block(&mut self, k: u64) {
@@ -266,6 +280,7 @@ impl Mixer {
                         self.line.retire(Dead::Feed(self.feeds.swap_remove(place)));
                     }
                 }
+                Command::Spare(every) => self.economy.set(every),
             }
         }
     }

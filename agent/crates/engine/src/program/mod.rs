@@ -6,6 +6,7 @@
 //! needs is dropped elsewhere. An encoder that hangs or dies is replaced while the mixer runs on.
 
 pub(crate) mod args;
+mod economy;
 mod encoder;
 mod feed;
 mod mixer;
@@ -250,6 +251,16 @@ impl Program {
         Ok(())
     }
 
+    /// Spares the encoders work: they get one of `every` frames, 1 being all of them. The others are left
+    /// out, at the times that they would have had. Sizes stay what they are, and so does the frame of
+    /// a cut, which is never left out.
+    ///
+    /// # Errors
+    /// [`CommandError::Busy`].
+    pub fn spare(&self, every: u32) -> Result<(), CommandError> {
+        self.line.send(Command::Spare(every))
+    }
+
     /// Adds an encode of another profile; the main one was added first and has number 0.
     ///
     /// # Errors
@@ -316,6 +327,7 @@ impl Program {
         ProgramStats {
             frames: meter.frames.load(Ordering::Relaxed),
             late_repeats: meter.late_repeats.load(Ordering::Relaxed),
+            spared: meter.spared.load(Ordering::Relaxed),
             worst_late_us: meter.worst_late_us.load(Ordering::Relaxed),
             mix_p50_us: meter.mix.quantile(0.5),
             mix_p99_us: meter.mix.quantile(0.99),

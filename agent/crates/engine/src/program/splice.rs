@@ -123,6 +123,10 @@ impl<T> Splice<T> {
             let beyond = limit.is_some_and(|at| n >= at);
             if beyond || !later || (self.broken && !key) {
                 self.broken |= beyond;
+                if beyond {
+                    // Frames before the border that are left out for a busy machine never come.
+                    self.switch(out);
+                }
                 return;
             }
             (self.last, self.broken) = (Some(n), false);
@@ -138,15 +142,17 @@ impl<T> Splice<T> {
         };
         match next.at {
             None if key => next.at = Some(n + gop),
-            Some(at) if next.ready || (n == at && key) => {
-                next.ready = true;
+            Some(at) if next.ready || (n >= at && key) => {
+                // Later than expected where frames are left out.
+                let at = if next.ready { at } else { n };
+                (next.at, next.ready) = (Some(at), true);
                 next.held.push_back((Stamp::Picture { n, key }, item));
                 let full = next.held.len() >= HELD;
                 if full || self.last.is_some_and(|last| last + 1 >= at) {
                     self.switch(out);
                 }
             }
-            // It has other key frames than expected: its next one will do.
+            // It has other key frames than expected: it is looked at anew.
             Some(at) if n >= at => (next.at, next.held) = (None, VecDeque::new()),
             _ => {}
         }
@@ -317,6 +323,43 @@ mod tests {
             let sounds = world.sounds();
             let whole: Vec<u64> = (0..sounds.len() as u64).map(|n| n * BLOCK).collect();
             prop_assert_eq!(sounds, whole);
+        }
+    }
+
+    #[test]
+    fn a_run_takes_over_where_frames_are_left_out_too() {
+        for every in 2..5 {
+            let mut world = World::new();
+            let frames: Vec<u64> = (0..60).filter(|n| n % every == 0).collect();
+            // The first of the frames that are there from ten on, and again, is a key frame.
+            let key = |origin: u64, n: u64| {
+                let mut at = origin;
+                while at < n {
+                    at = (at + GOP).next_multiple_of(every);
+                }
+                at == n
+            };
+            for n in &frames {
+                if *n == 3 * every {
+                    world.splice.follow(2);
+                }
+                for (run, origin) in [(1, 0), (2, 3 * every)] {
+                    if *n >= origin {
+                        let stamp = Stamp::Picture {
+                            n: *n,
+                            key: key(origin, *n),
+                        };
+                        world
+                            .splice
+                            .offer(run, stamp, Out::Picture(run, *n), &mut world.out);
+                    }
+                }
+            }
+            let pictures = world.pictures();
+            let seen: Vec<u64> = pictures.iter().map(|(_, n)| *n).collect();
+            assert_eq!(seen, frames, "one of {every}");
+            let first = pictures.iter().find(|(run, _)| *run == 2).unwrap();
+            assert_eq!(first.1, (3 * every + GOP).next_multiple_of(every));
         }
     }
 

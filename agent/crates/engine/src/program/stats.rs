@@ -12,6 +12,8 @@ pub struct ProgramStats {
     pub frames: u64,
     /// Frames that repeat the one before because their tick came too late to be composed.
     pub late_repeats: u64,
+    /// Frames that were left out on purpose, to spare the encoders work.
+    pub spared: u64,
     /// Worst lateness of a tick so far, microseconds.
     pub worst_late_us: u32,
     /// Time to compose a frame, median of all, microseconds (steps of 1/8 of the value).
@@ -141,6 +143,7 @@ pub(crate) struct Meter {
     /// Number of the last planned frame plus one.
     pub(crate) frames: AtomicU64,
     pub(crate) late_repeats: AtomicU64,
+    pub(crate) spared: AtomicU64,
     pub(crate) worst_late_us: AtomicU32,
     pub(crate) missing: AtomicU64,
     pub(crate) mix: Times,
