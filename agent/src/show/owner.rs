@@ -484,3 +484,6 @@ pub(super) fn mode(mode: &Mode) -> super::Mode {
         Mode::Live { .. } => super::Mode::Live,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,3 +111,6 @@ impl Encoders {
         Ok(trial)
     }
 }
+
+#[cfg(test)]
+pub(super) mod bare;

@@ -33,6 +33,8 @@ pub(super) struct Recollection {
     memory: Memory,
     /// What ran before the agent ended, until it runs again.
     recalled: Option<Recalled>,
+    /// It is being brought back: what there is of it is not what is wanted.
+    resuming: bool,
     retry_ns: u64,
     anchor: Anchor,
     timeline: Option<Arc<Timeline>>,
@@ -49,6 +51,7 @@ impl Recollection {
         Self {
             memory,
             recalled,
+            resuming: false,
             retry_ns: 0,
             anchor: Anchor::default(),
             timeline: None,
@@ -136,7 +139,7 @@ impl Owner {
 
     /// Notes what is wanted now, where it is another than before. Does not wait for the disk.
     pub(super) fn remember(&self, routine: bool) {
-        if self.past.recalled.is_some() {
+        if self.past.recalled.is_some() || self.past.resuming {
             // What was wanted is not there yet.
             return;
         }
@@ -224,11 +227,18 @@ impl Owner {
         long_enough && played >= wanted
     }
 
-    /// Brings back what ran. What cannot be brought back is told and left out.
     async fn resume(&mut self) {
         let Some(recalled) = self.past.recalled.take() else {
             return;
         };
+        self.past.resuming = true;
+        self.bring_all_back(recalled).await;
+        self.past.resuming = false;
+        self.remember(false);
+    }
+
+    /// Brings back what ran. What cannot be brought back is told and left out.
+    async fn bring_all_back(&mut self, recalled: Recalled) {
         let Recalled {
             mut wanted,
             timeline,
@@ -268,7 +278,6 @@ impl Owner {
             took_ms = (self.past.resumed_ns - began_ns) / 1_000_000,
             "Resumed."
         );
-        self.remember(false);
     }
 
     fn later(&mut self, wanted: Wanted, timeline: Option<Timeline>) {
