@@ -133,7 +133,7 @@ pub async fn run(
         flags: Flags::of_build([]),
         trust: setup.pairing.trust()?,
     };
-    let boot_ms = u64::try_from(parts.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+    let boot_ms = u64::try_from(parts.clock.since_boot().as_millis()).unwrap_or(u64::MAX);
     let (core, effects) = Core::boot(config, stored, boot_ms)?;
     let (report, inbox) = mpsc::channel(INBOX);
     let (rows, batches) = mpsc::channel(1);

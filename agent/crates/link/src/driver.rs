@@ -97,7 +97,7 @@ impl Driver {
     }
 
     fn boot_ms(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.clock.since_boot().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn tick(&mut self) -> Vec<Effect> {

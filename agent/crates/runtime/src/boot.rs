@@ -1,7 +1,6 @@
 //! Time since the machine was started, which no correction of the time of day moves, sleep included.
 
-use crate::SystemClock;
-use rustix::time::{ClockId, clock_gettime};
+use crate::{Clock, SystemClock};
 use std::time::Duration;
 
 /// Linux gives each start of the machine a name here.
@@ -22,11 +21,9 @@ impl SystemClock {
     #[must_use]
     pub fn boot(&self) -> Boot {
         let name = std::fs::read_to_string(NAME).ok();
-        let now = clock_gettime(ClockId::Boottime);
-        let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
         Boot {
             name: name.map(|name| name.trim().to_owned()),
-            since: Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0)),
+            since: self.since_boot(),
         }
     }
 }

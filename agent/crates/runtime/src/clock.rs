@@ -1,5 +1,6 @@
 //! The only place that reads the time of day or the monotonic clock.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,6 +18,10 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(self.monotonic_ns())
     }
+
+    /// Time since the machine was started. Never goes back either, and goes on while the machine sleeps,
+    /// which [`Clock::monotonic`] does not: for what ends at a time that others chose.
+    fn since_boot(&self) -> Duration;
 }
 
 /// The machine's clocks. Every value of this type counts from the same moment.
@@ -37,12 +42,19 @@ impl Clock for SystemClock {
     fn wall(&self) -> SystemTime {
         SystemTime::now()
     }
+
+    fn since_boot(&self) -> Duration {
+        let now = clock_gettime(ClockId::Boottime);
+        let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+        Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+    }
 }
 
 /// A clock that stands until it is moved, for tests. Starts at 0 and at 2026-01-01 00:00 UTC.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     ns: AtomicU64,
+    slept_ns: AtomicU64,
 }
 
 impl ManualClock {
@@ -50,6 +62,16 @@ impl ManualClock {
     pub fn advance(&self, by: Duration) {
         let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.ns.fetch_add(ns, Ordering::SeqCst);
+    }
+
+    /// The machine sleeps for so long.
+    pub fn sleep(&self, time: Duration) {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.slept_ns.fetch_add(ns, Ordering::SeqCst);
+    }
+
+    fn slept(&self) -> Duration {
+        Duration::from_nanos(self.slept_ns.load(Ordering::SeqCst))
     }
 }
 
@@ -59,7 +81,11 @@ impl Clock for ManualClock {
     }
 
     fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.monotonic()
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.since_boot()
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.monotonic() + self.slept()
     }
 }
 
@@ -72,6 +98,20 @@ mod tests {
         let a = SystemClock.monotonic_ns();
         let b = SystemClock.monotonic_ns();
         assert!(b >= a && b - a < 1_000_000_000);
+    }
+
+    #[test]
+    fn time_since_boot_is_that_of_the_machine_and_not_of_the_process() {
+        let since = || SystemClock.since_boot();
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!((since().as_secs_f64() - uptime).abs() < 5.0);
+        assert!(since() <= since());
+        let clock = ManualClock::default();
+        clock.advance(Duration::from_secs(1));
+        clock.sleep(Duration::from_secs(60));
+        assert_eq!(clock.monotonic(), Duration::from_secs(1));
+        assert_eq!(clock.since_boot(), Duration::from_secs(61));
     }
 
     #[test]
