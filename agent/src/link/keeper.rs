@@ -9,7 +9,7 @@ use protocol::command::Target;
 use protocol::{Digest, Floor, Lane, MessageId, TrustRecord, Window};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{Batch, Store, Tree, WriteError};
+use store::{Batch, ReadError, Store, Tree, WriteError};
 
 /// The row that names the pairing which the others belong to.
 const PAIRING: &str = "pairing";
@@ -42,18 +42,38 @@ const fn lane_id(lane: Lane) -> &'static str {
 }
 
 fn hold_id(target: &Target) -> Result<String, KeepError> {
-    let text = serde_json::to_vec(target).map_err(|error| fault(&error))?;
+    let text = serde_json::to_vec(target).map_err(|error| never(&error))?;
     Ok(format!("hold-{}", Digest::of(&text)))
 }
 
-fn fault(error: &dyn std::error::Error) -> KeepError {
+fn text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {
         text = format!("{text}: {next}");
         cause = next.source();
     }
-    KeepError(text)
+    text
+}
+
+/// What never has a form that can be kept or read.
+fn never(error: &dyn std::error::Error) -> KeepError {
+    KeepError::Never(text(error))
+}
+
+/// Whether another try may help.
+fn unwritten(error: &WriteError) -> KeepError {
+    match error {
+        WriteError::Id
+        | WriteError::Shape { .. }
+        | WriteError::TooLarge { .. }
+        | WriteError::Secret(_) => KeepError::Never(text(error)),
+        _ => KeepError::Now(text(error)),
+    }
+}
+
+fn unread(error: &ReadError) -> KeepError {
+    KeepError::Now(text(error))
 }
 
 impl RowKeeper {
@@ -66,7 +86,7 @@ impl RowKeeper {
     fn value<T: serde::de::DeserializeOwned>(&self, id: &str) -> Result<Option<T>, KeepError> {
         self.store
             .get(Tree::Link, id)
-            .map_err(|error| fault(&error))
+            .map_err(|error| unread(&error))
     }
 
     /// Every row; one of another shape is an error, since leaving it out could do a command twice.
@@ -74,11 +94,11 @@ impl RowKeeper {
         &self,
         tree: Tree,
     ) -> Result<Vec<(String, T)>, KeepError> {
-        let rows: Vec<(String, Value)> = self.store.list(tree).map_err(|error| fault(&error))?;
+        let rows: Vec<(String, Value)> = self.store.list(tree).map_err(|error| unread(&error))?;
         rows.into_iter()
             .map(|(id, value)| match serde_json::from_value(value) {
                 Ok(row) => Ok((id, row)),
-                Err(error) => Err(fault(&error)),
+                Err(error) => Err(never(&error)),
             })
             .collect()
     }
@@ -87,18 +107,17 @@ impl RowKeeper {
         let mut batch = Batch::new();
         for tree in [Tree::Commands, Tree::Outbox, Tree::Link] {
             for (id, _) in self.all::<Value>(tree)? {
-                batch = batch.delete(tree, &id).map_err(|error| fault(&error))?;
+                batch = batch.delete(tree, &id).map_err(|error| unwritten(&error))?;
             }
         }
         let batch = batch
             .put(Tree::Link, PAIRING, pairing)
-            .map_err(|error| fault(&error))?;
-        self.store.commit(batch).map_err(|error| fault(&error))
+            .map_err(|error| unwritten(&error))?;
+        self.store.commit(batch).map_err(|error| unwritten(&error))
     }
 }
 
 fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
-    let wrong = |error: WriteError| fault(&error);
     match row {
         Row::Command(row) => batch.put(Tree::Commands, row.message_id.as_str(), row),
         Row::Forget(id) => batch.delete(Tree::Commands, id.as_str()),
@@ -117,7 +136,7 @@ fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
         Row::Floor(floor) => batch.put(Tree::Link, FLOOR, floor),
         Row::Outbox(row) => {
             let envelope =
-                String::from_utf8(row.envelope.clone()).map_err(|error| fault(&error))?;
+                String::from_utf8(row.envelope.clone()).map_err(|error| never(&error))?;
             let waiting = Waiting {
                 message_id: row.message_id.clone(),
                 envelope,
@@ -128,7 +147,7 @@ fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
         Row::Hold(target) => batch.put(Tree::Link, &hold_id(target)?, target),
         Row::Unhold(target) => batch.delete(Tree::Link, &hold_id(target)?),
     }
-    .map_err(wrong)
+    .map_err(|error| unwritten(&error))
 }
 
 impl Keeper for RowKeeper {
@@ -156,7 +175,7 @@ impl Keeper for RowKeeper {
         for (number, row) in self.all::<Waiting>(Tree::Outbox)? {
             let number = number
                 .parse()
-                .map_err(|error: std::num::ParseIntError| fault(&error))?;
+                .map_err(|error: std::num::ParseIntError| never(&error))?;
             stored.apply(Row::Outbox(OutboxRow {
                 number,
                 message_id: row.message_id,
@@ -165,7 +184,7 @@ impl Keeper for RowKeeper {
         }
         for (id, value) in self.all::<Value>(Tree::Link)? {
             if id.starts_with("hold-") {
-                let target = serde_json::from_value(value).map_err(|error| fault(&error))?;
+                let target = serde_json::from_value(value).map_err(|error| never(&error))?;
                 stored.apply(Row::Hold(target));
             }
         }
@@ -177,7 +196,7 @@ impl Keeper for RowKeeper {
         for row in rows {
             batch = place(batch, row)?;
         }
-        self.store.commit(batch).map_err(|error| fault(&error))
+        self.store.commit(batch).map_err(|error| unwritten(&error))
     }
 }
 

@@ -44,6 +44,9 @@ const WRITE: Duration = Duration::from_secs(12);
 /// How long to wait before rows are tried to be kept again.
 const KEEP_AGAIN: Duration = Duration::from_secs(1);
 
+/// Of so many failures to keep rows, one is told.
+const KEEP_TOLD: u32 = 60;
+
 /// What the link is made of.
 #[derive(Clone)]
 pub struct Parts {
@@ -155,7 +158,9 @@ pub async fn run(
     let ended = |what: &str| SetupError::Ended(what.to_owned());
     tokio::select! {
         driven = drive(driver, effects, stop) => driven,
-        () = keep(Arc::clone(&parts.keeper), batches, report.clone()) => Err(ended("its keeper")),
+        kept = keep(Arc::clone(&parts.keeper), batches, report.clone()) => {
+            kept.and_then(|()| Err(ended("its keeper")))
+        }
         connected = connections(&setup, &parts, &report) => connected,
     }
 }
@@ -177,28 +182,35 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Keeps one batch after the other, and each until it is kept: nothing is answered before.
+///
+/// # Errors
+/// When rows can never be kept. Nobody was told of them, so the link begins anew from what is durable.
 async fn keep(
     keeper: Arc<dyn Keeper>,
     mut batches: mpsc::Receiver<(BatchId, Vec<Row>)>,
     report: mpsc::Sender<Input>,
-) {
+) -> Result<(), SetupError> {
     while let Some((batch, rows)) = batches.recv().await {
         let rows = Arc::new(rows);
+        let mut failures = 0_u32;
         loop {
             let (keeper, again) = (Arc::clone(&keeper), Arc::clone(&rows));
-            match blocking(move || keeper.keep(&again)).await {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "The link's rows are not kept; nothing is answered.");
+            match blocking(move || keeper.keep(&again)).await? {
+                Ok(()) => break,
+                Err(error @ KeepError::Never(_)) => return Err(error.into()),
+                Err(error) if failures.is_multiple_of(KEEP_TOLD) => {
+                    tracing::error!(%error, failures, "The link's rows are not kept; nothing is answered.");
                 }
-                Err(error) => tracing::error!(%error, "The link's rows are not kept."),
+                Err(_) => {}
             }
+            failures = failures.saturating_add(1);
             sleep(KEEP_AGAIN).await;
         }
         if report.send(Input::Kept(batch)).await.is_err() {
-            return;
+            return Ok(());
         }
     }
+    Ok(())
 }
 
 /// Connects, and connects again, until the whole link is dropped.
@@ -387,5 +399,56 @@ async fn write(
             Ok(Err(_)) => return "the connection broke",
             Err(_) => return "Studio does not read",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use control::Stored;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Fails so often, then keeps.
+    struct Disk {
+        tries: AtomicU32,
+        answer: fn(u32) -> Result<(), KeepError>,
+    }
+
+    impl Keeper for Disk {
+        fn load(&self, _: &protocol::MessageId) -> Result<Stored, KeepError> {
+            Ok(Stored::default())
+        }
+
+        fn keep(&self, _: &[Row]) -> Result<(), KeepError> {
+            (self.answer)(self.tries.fetch_add(1, Ordering::SeqCst))
+        }
+    }
+
+    async fn kept(answer: fn(u32) -> Result<(), KeepError>) -> (Result<(), SetupError>, u32, bool) {
+        let disk = Arc::new(Disk {
+            tries: AtomicU32::new(0),
+            answer,
+        });
+        let (rows, batches) = mpsc::channel(1);
+        let (report, mut told) = mpsc::channel(1);
+        let _sent = rows.send((BatchId(1), Vec::new())).await;
+        drop(rows);
+        let end = keep(Arc::clone(&disk) as Arc<dyn Keeper>, batches, report).await;
+        let told = matches!(told.recv().await, Some(Input::Kept(BatchId(1))));
+        (end, disk.tries.load(Ordering::SeqCst), told)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_wait_for_the_disk_and_those_that_can_never_be_kept_end_the_link() {
+        let (end, tries, told) = kept(|tries| match tries {
+            0..100 => Err(KeepError::Now("full".to_owned())),
+            _ => Ok(()),
+        })
+        .await;
+        assert!(end.is_ok() && told);
+        assert_eq!(tries, 101);
+        let (end, tries, told) = kept(|_| Err(KeepError::Never("too large".to_owned()))).await;
+        assert!(matches!(end, Err(SetupError::Keep(KeepError::Never(_)))));
+        assert_eq!((tries, told), (1, false));
     }
 }

@@ -9,8 +9,14 @@ use std::pin::Pin;
 
 /// Rows could not be kept or read; the text is for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct KeepError(pub String);
+pub enum KeepError {
+    /// Not now: the disk is full, say. The same rows may be kept later.
+    #[error("{0}")]
+    Now(String),
+    /// Never: they are too large, or have no form that can be kept or read.
+    #[error("{0}")]
+    Never(String),
+}
 
 /// Keeps rows. Both calls block.
 pub trait Keeper: Send + Sync + 'static {
@@ -23,7 +29,7 @@ pub trait Keeper: Send + Sync + 'static {
     /// Writes rows, all or none, so that no power cut undoes them once it returns.
     ///
     /// # Errors
-    /// [`KeepError`]; the same rows are given again then.
+    /// [`KeepError`]; after [`KeepError::Now`] the same rows are given again.
     fn keep(&self, rows: &[Row]) -> Result<(), KeepError>;
 }
 
