@@ -160,14 +160,19 @@ impl Keeper for RowKeeper {
             floor: self.value::<Floor>(FLOOR)?,
             ..Stored::default()
         };
+        let mut windows = Vec::new();
         for lane in [Lane::Emergency, Lane::Ordinary] {
-            if let Some(Numbers { epoch, window }) = self.value(lane_id(lane))? {
-                stored.apply(Row::Window {
-                    lane,
-                    epoch,
-                    window,
-                });
-            }
+            let numbers: Option<Numbers> = self.value(lane_id(lane))?;
+            windows.extend(numbers.map(|numbers| (lane, numbers)));
+        }
+        // As they were written: a newer epoch takes the place of an older one, whatever the lane.
+        windows.sort_by_key(|(_, numbers)| numbers.epoch);
+        for (lane, Numbers { epoch, window }) in windows {
+            stored.apply(Row::Window {
+                lane,
+                epoch,
+                window,
+            });
         }
         for (_, row) in self.all::<CommandRow>(Tree::Commands)? {
             stored.apply(Row::Command(Box::new(row)));
@@ -225,15 +230,17 @@ mod tests {
         let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
         let keeper = RowKeeper::new(store);
         let mut meant = keeper.load(&id(1)).unwrap();
+        let window = |lane, epoch, seq| Row::Window {
+            lane,
+            epoch,
+            window: Window::default().marked(seq),
+        };
         let batches = [
             vec![
                 outbox(9),
                 outbox(10),
-                Row::Window {
-                    lane: Lane::Ordinary,
-                    epoch: 3,
-                    window: Window::default().marked(7),
-                },
+                window(Lane::Emergency, 3, 2),
+                window(Lane::Ordinary, 3, 7),
                 Row::Floor(Floor {
                     not_before: Timestamp::from_millis(1_780_315_200_000),
                 }),
@@ -244,6 +251,8 @@ mod tests {
                 Row::Unhold(Target::all(TargetKind::Program)),
                 Row::Hold(Target::all(TargetKind::Overlay)),
             ],
+            // In the new epoch nothing ordinary has come yet.
+            vec![window(Lane::Emergency, 4, 1)],
         ];
         for rows in batches {
             keeper.keep(&rows).unwrap();
