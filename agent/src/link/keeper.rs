@@ -2,8 +2,11 @@
 //!
 //! What a row means is `control::Stored`'s; this only finds a place for each. Rows are not sealed: those
 //! that hold arguments are of commands that may be done twice, and none of those has a secret.
+//!
+//! Pairing writes the row that names it. Where that row is missing at a start, the store was lost or went
+//! back (copies of it hold none of these rows), and so did the memory of what was done.
 
-use control::{CommandRow, OutboxRow, Row, Stored};
+use control::{CommandRow, Memory, OutboxRow, Row, Stored};
 use link::{KeepError, Keeper};
 use protocol::command::Target;
 use protocol::{Digest, Floor, Lane, MessageId, TrustRecord, Window};
@@ -15,6 +18,7 @@ use store::{Batch, ReadError, Store, Tree, WriteError};
 const PAIRING: &str = "pairing";
 const TRUST: &str = "trust";
 const FLOOR: &str = "floor";
+const MEMORY: &str = "memory";
 
 /// Keeps rows in the store.
 pub struct RowKeeper {
@@ -103,7 +107,15 @@ impl RowKeeper {
             .collect()
     }
 
-    fn forget_all(&self, pairing: &MessageId) -> Result<(), KeepError> {
+    /// A new pairing begins: nothing of an earlier one counts, and there is nothing to remember yet.
+    ///
+    /// # Errors
+    /// [`KeepError`]; nothing is changed then.
+    pub fn begin(&self, pairing: &MessageId) -> Result<(), KeepError> {
+        self.forget_all(pairing, Memory::Whole)
+    }
+
+    fn forget_all(&self, pairing: &MessageId, memory: Memory) -> Result<(), KeepError> {
         let mut batch = Batch::new();
         for tree in [Tree::Commands, Tree::Outbox, Tree::Link] {
             for (id, _) in self.all::<Value>(tree)? {
@@ -112,6 +124,7 @@ impl RowKeeper {
         }
         let batch = batch
             .put(Tree::Link, PAIRING, pairing)
+            .and_then(|batch| batch.put(Tree::Link, MEMORY, &memory))
             .map_err(|error| unwritten(&error))?;
         self.store.commit(batch).map_err(|error| unwritten(&error))
     }
@@ -146,6 +159,7 @@ fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
         Row::Sent(number) => batch.delete(Tree::Outbox, &number.to_string()),
         Row::Hold(target) => batch.put(Tree::Link, &hold_id(target)?, target),
         Row::Unhold(target) => batch.delete(Tree::Link, &hold_id(target)?),
+        Row::Memory(memory) => batch.put(Tree::Link, MEMORY, memory),
     }
     .map_err(|error| unwritten(&error))
 }
@@ -153,11 +167,15 @@ fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
 impl Keeper for RowKeeper {
     fn load(&self, pairing: &MessageId) -> Result<Stored, KeepError> {
         if self.value::<MessageId>(PAIRING)?.as_ref() != Some(pairing) {
-            self.forget_all(pairing)?;
+            tracing::error!(
+                "What was kept of the link is lost: commands that were signed before the next welcome are refused."
+            );
+            self.forget_all(pairing, Memory::Lost)?;
         }
         let mut stored = Stored {
             trust: self.value::<TrustRecord>(TRUST)?,
             floor: self.value::<Floor>(FLOOR)?,
+            memory: self.value::<Memory>(MEMORY)?.unwrap_or_default(),
             ..Stored::default()
         };
         let mut windows = Vec::new();
@@ -229,7 +247,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
         let keeper = RowKeeper::new(store);
+        keeper.begin(&id(1)).unwrap();
         let mut meant = keeper.load(&id(1)).unwrap();
+        assert_eq!(meant.memory, Memory::Whole);
         let window = |lane, epoch, seq| Row::Window {
             lane,
             epoch,
@@ -253,6 +273,7 @@ mod tests {
             ],
             // In the new epoch nothing ordinary has come yet.
             vec![window(Lane::Emergency, 4, 1)],
+            vec![Row::Memory(Memory::Since(Timestamp::from_millis(5)))],
         ];
         for rows in batches {
             keeper.keep(&rows).unwrap();
@@ -263,11 +284,74 @@ mod tests {
                 serde_json::to_value(&meant).unwrap()
             );
         }
+        keeper.begin(&id(2)).unwrap();
         let other = keeper.load(&id(2)).unwrap();
         assert_eq!(
             serde_json::to_value(&other).unwrap(),
             serde_json::to_value(Stored::default()).unwrap(),
             "rows of another pairing count"
         );
+    }
+
+    #[test]
+    fn a_row_that_has_no_form_is_never_kept_and_the_others_of_its_batch_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
+        let keeper = RowKeeper::new(store);
+        keeper.begin(&id(1)).unwrap();
+        let poison = Row::Outbox(OutboxRow {
+            number: 2,
+            message_id: id(9),
+            envelope: vec![0xff],
+        });
+        let kept = keeper.keep(&[outbox(1), poison]);
+        assert!(matches!(kept, Err(KeepError::Never(_))), "{kept:?}");
+        assert!(keeper.load(&id(1)).unwrap().outbox.is_empty());
+    }
+
+    #[test]
+    fn a_store_that_was_lost_or_went_back_says_that_its_memory_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(folder.path(), SystemClock.wall()).unwrap();
+        let remembers = |keeper: &RowKeeper| keeper.load(&id(1)).unwrap().memory;
+        let (store, _) = open();
+        let keeper = RowKeeper::new(store.clone());
+        keeper.begin(&id(1)).unwrap();
+        keeper.keep(&[outbox(1)]).unwrap();
+        store.put(Tree::Cameras, "1", &"camera").unwrap();
+        store.snapshot(SystemClock.wall()).unwrap();
+        keeper.keep(&[outbox(2)]).unwrap();
+        assert_eq!(remembers(&keeper), Memory::Whole);
+        drop((keeper, store));
+        // The database cannot be read any more: the agent goes on with the copy.
+        let log = folder.path().join("db/db");
+        let length = std::fs::metadata(&log).unwrap().len();
+        std::fs::write(&log, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+        let (store, opened) = open();
+        assert!(
+            opened
+                .recovered
+                .is_some_and(|found| found.snapshot.is_some())
+        );
+        let camera: Option<String> = store.get(Tree::Cameras, "1").unwrap();
+        assert_eq!(camera.as_deref(), Some("camera"));
+        let keeper = RowKeeper::new(store.clone());
+        assert_eq!(remembers(&keeper), Memory::Lost);
+        // And it is remembered that it was lost, until a welcome tells the time.
+        drop((keeper, store));
+        let (store, _) = open();
+        let keeper = RowKeeper::new(store.clone());
+        assert_eq!(remembers(&keeper), Memory::Lost);
+        assert!(keeper.load(&id(1)).unwrap().outbox.is_empty());
+        let since = Memory::Since(Timestamp::from_millis(9));
+        keeper.keep(&[Row::Memory(since)]).unwrap();
+        assert_eq!(remembers(&keeper), since);
+        // Without a copy it is the same.
+        drop((keeper, store));
+        for name in ["db", "snapshots"] {
+            std::fs::remove_dir_all(folder.path().join(name)).unwrap();
+        }
+        let (store, _) = open();
+        assert_eq!(remembers(&RowKeeper::new(store)), Memory::Lost);
     }
 }

@@ -1,6 +1,7 @@
 //! Pairing and its end, for the command line: the agent is stopped meanwhile.
 
-use link::{Identity, IdentityError, PairError, PairRequest};
+use super::RowKeeper;
+use link::{Identity, IdentityError, KeepError, PairError, PairRequest};
 use model::Secret;
 use runtime::SystemClock;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ pub enum PairFault {
     /// The identity cannot be kept.
     #[error("the device's identity cannot be kept")]
     Write(#[from] WriteError),
+    /// The link's rows cannot be kept.
+    #[error("the link's rows cannot be kept")]
+    Rows(#[from] KeepError),
     /// No keys.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -77,6 +81,8 @@ pub async fn pair(
         .await
         .map_err(PairFault::Studio)?;
     let device = pairing.device_id.to_string();
+    // First: where the row of a pairing is missing, what was done is taken for forgotten.
+    RowKeeper::new(store.clone()).begin(&pairing.id)?;
     identity.pairing = Some(pairing);
     keep(store, &identity)?;
     Ok(device)

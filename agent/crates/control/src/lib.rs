@@ -15,4 +15,4 @@ mod record;
 pub use claims::{Claim, Claims, HOLD_MS, Origin, Preempted};
 pub use core::{Config, Core, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESTART_GRACE_MS};
 pub use effect::{Alert, BatchId, Effect, Outcome};
-pub use record::{CommandRow, OutboxRow, Row, RowState, Stored};
+pub use record::{CommandRow, Memory, OutboxRow, Row, RowState, Stored};

@@ -40,6 +40,21 @@ pub enum Row {
     Hold(Target),
     /// And no longer.
     Unhold(Target),
+    /// What is remembered of the commands that were done.
+    Memory(Memory),
+}
+
+/// What the device remembers of the commands that it has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// Every one since its pairing that has not expired.
+    #[default]
+    Whole,
+    /// Its store was lost or went back, and no welcome has told the time since.
+    Lost,
+    /// Those that were signed from this time on. Any earlier one may have been done.
+    Since(Timestamp),
 }
 
 /// A message that waits for its receipt.
@@ -116,6 +131,9 @@ pub struct Stored {
     pub outbox: BTreeMap<u64, OutboxRow>,
     /// What operators hold.
     pub holds: BTreeSet<Target>,
+    /// What is remembered of the commands that were done.
+    #[serde(default)]
+    pub memory: Memory,
 }
 
 impl Stored {
@@ -153,6 +171,7 @@ impl Stored {
             Row::Unhold(target) => {
                 self.holds.remove(&target);
             }
+            Row::Memory(memory) => self.memory = memory,
         }
     }
 }

@@ -11,8 +11,8 @@
 
 mod support;
 
-use control::{Core, Effect, Outcome, Stored};
-use protocol::{AckStatus, Code, HasCode, Kind, LEAP, WINDOW};
+use control::{Core, Effect, Memory, Outcome, Stored};
+use protocol::{AckStatus, Code, HasCode, Kind, LEAP, SKEW_MS, WINDOW};
 use serde_json::{Value, json};
 use support::studio::{HOUR, NONCE, NOW, Studio, at, id, key, key_id, nonce, sign};
 use support::{Rig, config, goto, mid, overlay};
@@ -128,6 +128,52 @@ fn attack_33_a_store_that_was_deleted_or_rolled_back() {
         Code::ReplayDetected,
         "a replay after the store was rolled back and a new epoch",
     );
+}
+
+#[test]
+fn attack_44_a_replay_after_the_memory_was_lost() {
+    let mut rig = Rig::online();
+    let old = rig.studio.sign(&with(&rig, 1, 1));
+    rig.receive(&old);
+    rig.complete(1);
+    // The store is gone; what pairing gave is not, and its keyset is still good.
+    rig.durable = Stored {
+        memory: Memory::Lost,
+        ..Stored::default()
+    };
+    rig.answers.clear();
+    rig.power_cut(false);
+    rig.core.connected(nonce());
+    rig.receive(&old);
+    assert!(rig.asked.is_empty(), "before the welcome");
+    rig.connect();
+    for (case, cut) in [
+        ("a replay after the store was lost", true),
+        ("a replay after that and a restart", false),
+    ] {
+        rig.receive(&old);
+        refuses(&rig, 1, Code::ReplayDetected, case);
+        assert!(rig.asked.is_empty(), "{case}");
+        if cut {
+            rig.power_cut(true);
+            rig.connect();
+        }
+    }
+    // Its signer's clock may be ahead of the one that was told in the welcome.
+    let mut signed = |n: u64, after: u64, bound: bool| {
+        let mut value = with(&rig, n, n);
+        value["timestamp"] = json!(at(NOW + after));
+        value["payload"] = goto(&format!("camera-{n}"));
+        if bound {
+            value["session_nonce"] = json!(NONCE);
+        }
+        let envelope = rig.studio.sign(&value);
+        rig.receive(&envelope);
+        rig.is_asked(n)
+    };
+    assert!(!signed(2, SKEW_MS - 1, false));
+    assert!(signed(3, SKEW_MS, false));
+    assert!(signed(4, 0, true), "what is bound to the connection is new");
 }
 
 #[test]

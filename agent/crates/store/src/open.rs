@@ -8,7 +8,7 @@ use crate::error::{OpenError, WriteError};
 use crate::secret::Vault;
 use crate::store::{Inner, RESERVE, Store, mark_path};
 use crate::sync::Syncer;
-use crate::tree::{PARTS, SECRETS};
+use crate::tree::{PARTS, SECRETS, is_copied};
 use crate::writes::{self, Writes};
 use crate::{ballast, files, record, snapshot, upgrade};
 use rustix::fs::FlockOperation;
@@ -356,7 +356,7 @@ fn restore(db: &sled::Db, snapshots: &Path) -> Result<Option<SystemTime>, OpenEr
         return Ok(None);
     };
     let mut writes = Writes::default();
-    for (key, value) in snapshot.rows {
+    for (key, value) in snapshot.rows.into_iter().filter(|(key, _)| is_copied(key)) {
         writes.insert(key, value);
     }
     writes.commit(db).map_err(database)?;

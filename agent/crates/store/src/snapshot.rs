@@ -1,10 +1,11 @@
-//! Copies of the whole database beside it, for the day on which it cannot be opened.
+//! Copies of the database beside it, for the day on which it cannot be opened.
 //!
-//! A snapshot is one JSON file: every key and value as they are (secrets stay sealed), the time, and a
-//! digest. The newest [`KEPT`] are kept.
+//! A snapshot is one JSON file: keys and values as they are (secrets stay sealed), the time, and a
+//! digest. What was done up to a moment is left out, since a copy is older than the moment. The newest [`KEPT`] are kept.
 
 use crate::error::WriteError;
 use crate::files;
+use crate::tree::is_copied;
 use data_encoding::{BASE64, HEXLOWER};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
@@ -41,12 +42,14 @@ fn digest(taken_at: u64, rows: &[(String, String)]) -> String {
     HEXLOWER.encode(context.finish().as_ref())
 }
 
-/// Every row, coded as text.
+/// Every row that belongs into a copy, coded as text.
 pub(crate) fn rows(db: &sled::Tree) -> Result<Vec<(String, String)>, WriteError> {
     let mut rows = Vec::new();
     for row in db {
         let (key, value) = row.map_err(WriteError::database)?;
-        rows.push((BASE64.encode(&key), BASE64.encode(&value)));
+        if is_copied(&key) {
+            rows.push((BASE64.encode(&key), BASE64.encode(&value)));
+        }
     }
     Ok(rows)
 }

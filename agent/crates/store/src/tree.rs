@@ -57,6 +57,19 @@ impl Tree {
     }
 }
 
+/// Kinds that tell what was done up to this moment. They are in no copy: with an old one of them
+/// things would be taken for not done that were.
+const OF_THE_MOMENT: [Tree; 3] = [Tree::Commands, Tree::Link, Tree::Outbox];
+
+/// Whether a key belongs into a copy of the database.
+pub(crate) fn is_copied(key: &[u8]) -> bool {
+    let of = |tree: Tree| {
+        let (row, part) = (rows(tree), format!("{PARTS}{}/", tree.as_str()));
+        key.starts_with(row.as_bytes()) || key.starts_with(part.as_bytes())
+    };
+    !OF_THE_MOMENT.into_iter().any(of)
+}
+
 /// Where the schema's version is kept.
 pub(crate) const SCHEMA_KEY: &[u8] = b"meta/schema";
 

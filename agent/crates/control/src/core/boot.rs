@@ -49,6 +49,7 @@ impl Core {
             nonce: None,
             online: false,
             windows,
+            memory: stored.memory,
             dirty: BTreeSet::new(),
             entries: BTreeMap::new(),
             queue: BTreeSet::new(),

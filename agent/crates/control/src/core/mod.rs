@@ -10,7 +10,7 @@ mod session;
 
 use crate::claims::Claims;
 use crate::effect::{Alert, BatchId, Effect};
-use crate::record::{CommandRow, OutboxRow, Row, RowState};
+use crate::record::{CommandRow, Memory, OutboxRow, Row, RowState};
 use protocol::command::{Command, CommandType};
 use protocol::{
     Ack, AckStatus, ChainHead, Digest, Event, EventType, Flags, Kind, Lane, Link, Message,
@@ -117,6 +117,7 @@ pub struct Core {
     nonce: Option<Nonce>,
     online: bool,
     windows: BTreeMap<Lane, Window>,
+    memory: Memory,
     dirty: BTreeSet<Lane>,
     entries: BTreeMap<MessageId, Entry>,
     /// Commands that are not at their end, in the order in which they are done.

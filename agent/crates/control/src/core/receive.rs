@@ -3,7 +3,7 @@
 use super::{Core, Entry, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, Stage};
 use crate::claims::Origin;
 use crate::effect::{Alert, Effect};
-use crate::record::{CommandRow, Row, RowState};
+use crate::record::{CommandRow, Memory, Row, RowState};
 use protocol::command::{Command, CommandType, OnConflict};
 use protocol::{
     Ack, AckStatus, Code, CommandMessage, HasCode, Kind, Lane, MessageId, Moment, Problem, Reader,
@@ -58,6 +58,10 @@ impl Core {
                 self.replayed(message, "another body under a known id", now, out);
             }
             return;
+        }
+        if !self.would_remember(message) {
+            let reason = "it may have been done before this device lost its memory";
+            return self.replayed(message, reason, now, out);
         }
         if message.epoch != self.trust.epoch() {
             return self.replayed(message, "another epoch than the keyset's", now, out);
@@ -136,6 +140,17 @@ impl Core {
             duplicate: false,
         };
         self.keep(Kind::Ack, Some(message.correlation_id.clone()), ack, now);
+    }
+
+    /// Whether the device would know the command if it had done it. One that is bound to this connection
+    /// cannot be older than that.
+    fn would_remember(&self, message: &CommandMessage) -> bool {
+        message.session_nonce.is_some()
+            || match self.memory {
+                Memory::Whole => true,
+                Memory::Lost => false,
+                Memory::Since(time) => message.timestamp >= time,
+            }
     }
 
     /// An emergency stop is let in where nothing else is.

@@ -2,9 +2,10 @@
 
 use super::{After, Core};
 use crate::effect::Effect;
-use crate::record::Row;
+use crate::record::{Memory, Row};
 use protocol::{
-    AdoptError, HasCode, Hello, Kind, Nonce, Reader, Trust, VerifyError, Welcome, negotiate, verify,
+    AdoptError, HasCode, Hello, Kind, Nonce, Reader, SKEW_MS, Trust, VerifyError, Welcome,
+    negotiate, verify,
 };
 use std::collections::BTreeSet;
 
@@ -53,6 +54,11 @@ impl Core {
         self.flags = self.base_flags.clone().overlaid(&welcome.feature_flags);
         self.time = self.time.with_signed(welcome.server_time, boot_ms);
         self.rows.push(Row::Floor(self.time.floor(boot_ms)));
+        if self.memory == Memory::Lost {
+            // Who signs commands may have a clock that is so much ahead of the one that was told here.
+            self.memory = Memory::Since(self.now(boot_ms).at.plus(SKEW_MS));
+            self.rows.push(Row::Memory(self.memory));
+        }
         self.online = true;
         let unsent = self.unsent();
         let out = self
