@@ -24,6 +24,7 @@ use protocol::{
     Capabilities, ClockSource, Code, DeviceState, Id, Metrics, NetworkMetrics, Percent, Problem,
     Seconds,
 };
+use runtime::CancellationToken;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,15 +100,17 @@ impl Hands for StudioHands {
         }
     }
 
-    fn carry_out(&self, command: Wire) -> Work {
+    fn carry_out(&self, command: Wire, stop: CancellationToken) -> Work {
         let desk = Desk {
             router: self.router.clone(),
             system: self.system.clone(),
+            stop,
         };
         Box::pin(async move {
             match desk.carry_out(command).await {
                 Ok(reply) => Outcome::Completed(reply),
-                Err(problem) => Outcome::Failed(problem),
+                Err(Undone::Failed(problem)) => Outcome::Failed(problem),
+                Err(Undone::GivenUp) => Outcome::Aborted,
             }
         })
     }
@@ -121,19 +124,37 @@ impl Hands for StudioHands {
 struct Desk {
     router: Router,
     system: System,
+    /// Cancelled when it is to give up.
+    stop: CancellationToken,
 }
 
-fn told(reply: &impl serde::Serialize) -> Result<Value, Problem> {
-    serde_json::to_value(reply)
-        .map_err(|_error| Code::Internal.with_message("the reply has no JSON form"))
+/// Why a command did not come true.
+#[derive(Debug)]
+enum Undone {
+    /// It failed.
+    Failed(Problem),
+    /// It was asked to give up between two steps.
+    GivenUp,
 }
 
-fn other() -> Problem {
-    Code::Internal.with_message("a module answered something else")
+impl From<Problem> for Undone {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+fn told(reply: &impl serde::Serialize) -> Result<Value, Undone> {
+    let none = |_| Code::Internal.with_message("the reply has no JSON form");
+    Ok(serde_json::to_value(reply).map_err(none)?)
+}
+
+fn other() -> Undone {
+    let problem = Code::Internal.with_message("a module answered something else");
+    Undone::Failed(problem)
 }
 
 impl Desk {
-    async fn carry_out(&self, command: Wire) -> Result<Value, Problem> {
+    async fn carry_out(&self, command: Wire) -> Result<Value, Undone> {
         match command {
             Wire::CameraAction(action) => told(&self.camera(action).await?),
             Wire::TimelineLoad(load) => told(&self.load(load).await?),
@@ -141,21 +162,29 @@ impl Desk {
             Wire::OverlayUpdate(update) => told(&self.overlay(update).await?),
             Wire::StreamControl(control) => told(&self.stream(control).await?),
             Wire::HealthRequest(request) if request.sections.is_empty() => told(&self.health()?),
-            Wire::HealthRequest(_) => Err(not_yet("/sections", "parts of the health")),
+            Wire::HealthRequest(_) => Err(not_yet("/sections", "parts of the health").into()),
             Wire::EmergencyStop(_) => told(&self.emergency().await?),
-            _ => Err(Code::FeatureDisabled.with_message("this agent does not carry that out")),
+            _ => {
+                let problem =
+                    Code::FeatureDisabled.with_message("this agent does not carry that out");
+                Err(problem.into())
+            }
         }
     }
 
-    async fn ask(&self, command: Command) -> Result<Reply, Problem> {
-        self.router.ask(Origin::Studio, command).await
+    /// One step. It is not given up in its midst, so that nothing is left half done.
+    async fn ask(&self, command: Command) -> Result<Reply, Undone> {
+        if self.stop.is_cancelled() {
+            return Err(Undone::GivenUp);
+        }
+        Ok(self.router.ask(Origin::Studio, command).await?)
     }
 
     fn status(&self) -> std::sync::Arc<ShowStatus> {
         self.router.show().status()
     }
 
-    async fn camera(&self, action: CameraAction) -> Result<CameraReply, Problem> {
+    async fn camera(&self, action: CameraAction) -> Result<CameraReply, Undone> {
         let id = action.camera_id.as_ref().map(map::camera).transpose()?;
         let named = || {
             id.clone()
@@ -175,7 +204,7 @@ impl Desk {
             CameraWork::Update(edit) => {
                 let patch = map::patch(&edit)?;
                 if edit.test {
-                    return Err(not_yet("/payload/test", "a trial of a changed camera"));
+                    return Err(not_yet("/payload/test", "a trial of a changed camera").into());
                 }
                 self.ask(Command::Camera(CameraCommand::Update(named()?, patch)))
                     .await?
@@ -192,7 +221,7 @@ impl Desk {
                 });
             }
             CameraWork::ToProgram { hold: true, .. } => {
-                return Err(not_yet("/payload/hold", "holding a camera on program"));
+                return Err(not_yet("/payload/hold", "holding a camera on program").into());
             }
             CameraWork::ToProgram {
                 transition,
@@ -210,12 +239,9 @@ impl Desk {
                     .await?
             }
             CameraWork::Delete { force: true } => {
-                return Err(not_yet(
-                    "/payload/force",
-                    "removing a camera that is in use",
-                ));
+                return Err(not_yet("/payload/force", "removing a camera that is in use").into());
             }
-            _ => return Err(not_yet("/action", "this action of cameras")),
+            _ => return Err(not_yet("/action", "this action of cameras").into()),
         };
         let camera_id = match &reply {
             Reply::Camera(view) => Some(map::id(view.id.as_str())?),
@@ -247,7 +273,7 @@ impl Desk {
     }
 
     /// A trial of a camera that came out well.
-    async fn tried(&self, command: CameraCommand) -> Result<CameraTestView, Problem> {
+    async fn tried(&self, command: CameraCommand) -> Result<CameraTestView, Undone> {
         let Reply::CameraTest(view) = self.ask(Command::Camera(command)).await? else {
             return Err(other());
         };
@@ -255,12 +281,11 @@ impl Desk {
             return Ok(view);
         }
         let code = view.code.and_then(Code::from_text);
-        Err(code
-            .unwrap_or(Code::CameraOffline)
-            .with_message(view.message))
+        let problem = code.unwrap_or(Code::CameraOffline);
+        Err(problem.with_message(view.message).into())
     }
 
-    async fn load(&self, load: TimelineLoad) -> Result<TimelineLoaded, Problem> {
+    async fn load(&self, load: TimelineLoad) -> Result<TimelineLoaded, Undone> {
         let id = map::timeline(&load.timeline_id)?;
         let unsupported = [
             (
@@ -282,10 +307,10 @@ impl Desk {
             ),
         ];
         if let Some((_, field, what)) = unsupported.into_iter().find(|(given, _, _)| *given) {
-            return Err(not_yet(field, what));
+            return Err(not_yet(field, what).into());
         }
         let Some(mut document) = load.segments.into_iter().next() else {
-            return Err(misfit("/segments", "there is no document"));
+            return Err(misfit("/segments", "there is no document").into());
         };
         document.insert("id".to_owned(), Value::String(id.to_string()));
         let document = Value::Object(document);
@@ -297,12 +322,12 @@ impl Desk {
             Ok(_) => {
                 let mut problem = Code::Conflict.with_message("there is a timeline of that id");
                 problem.field = Some("/payload/replace".to_owned());
-                return Err(problem);
+                return Err(problem.into());
             }
-            Err(problem) if problem.code == Code::TimelineNotFound => {
+            Err(Undone::Failed(problem)) if problem.code == Code::TimelineNotFound => {
                 TimelineCommand::Create(document)
             }
-            Err(problem) => return Err(problem),
+            Err(undone) => return Err(undone),
         };
         let Reply::Timeline(view) = self.ask(Command::Timeline(command)).await? else {
             return Err(other());
@@ -317,7 +342,7 @@ impl Desk {
         })
     }
 
-    async fn execute(&self, execute: TimelineExecute) -> Result<TimelineExecuted, Problem> {
+    async fn execute(&self, execute: TimelineExecute) -> Result<TimelineExecuted, Undone> {
         let id = map::timeline(&execute.timeline_id)?;
         let unsupported = [
             (execute.cue_id.is_some(), "/cue_id", "beginning at a cue"),
@@ -333,20 +358,20 @@ impl Desk {
             ),
         ];
         if let Some((_, field, what)) = unsupported.into_iter().find(|(given, _, _)| *given) {
-            return Err(not_yet(field, what));
+            return Err(not_yet(field, what).into());
         }
         let status = self.status();
         let running = status.timeline.as_ref().map(|shown| shown.id.clone());
         if execute.execution_mode != ExecutionMode::Play && running.as_ref() != Some(&id) {
             let message = format!("timeline {id} is not running");
-            return Err(Code::TimelineNotRunning.with_message(message));
+            return Err(Code::TimelineNotRunning.with_message(message).into());
         }
         let command = match execute.execution_mode {
             ExecutionMode::Play => {
                 if let Some(other) = running {
                     if execute.on_conflict != OnConflict::Preempt {
                         let message = format!("timeline {other} is running");
-                        return Err(Code::PriorityConflict.with_message(message));
+                        return Err(Code::PriorityConflict.with_message(message).into());
                     }
                     self.ask(Command::Execution(ExecutionCommand::Stop(other)))
                         .await?;
@@ -368,10 +393,10 @@ impl Desk {
             ExecutionMode::Stop => ExecutionCommand::Stop(id),
             ExecutionMode::Seek => match execute.position_s {
                 Some(position) => ExecutionCommand::Seek(position.get()),
-                None => return Err(misfit("/position_s", "a seek needs a position")),
+                None => return Err(misfit("/position_s", "a seek needs a position").into()),
             },
             ExecutionMode::Skip | ExecutionMode::Restart | ExecutionMode::Queue => {
-                return Err(not_yet("/execution_mode", "this way of running"));
+                return Err(not_yet("/execution_mode", "this way of running").into());
             }
         };
         let Reply::Execution(view) = self.ask(Command::Execution(command)).await? else {
@@ -385,7 +410,7 @@ impl Desk {
         })
     }
 
-    async fn overlay(&self, update: OverlayUpdate) -> Result<OverlayUpdated, Problem> {
+    async fn overlay(&self, update: OverlayUpdate) -> Result<OverlayUpdated, Undone> {
         let asked = update.edit.unwrap_or_default();
         let unsupported = [
             (
@@ -410,14 +435,14 @@ impl Desk {
             ),
         ];
         if let Some((_, field, what)) = unsupported.into_iter().find(|(given, _, _)| *given) {
-            return Err(not_yet(field, what));
+            return Err(not_yet(field, what).into());
         }
         let visible = match update.action {
             None => asked.visible,
             Some(OverlayAction::Activate) => Some(true),
             Some(OverlayAction::Deactivate) => Some(false),
             Some(OverlayAction::Load | OverlayAction::ClearAll) => {
-                return Err(not_yet("/action", "this action of graphics"));
+                return Err(not_yet("/action", "this action of graphics").into());
             }
         };
         let tokens = |tokens: BTreeMap<String, protocol::Text>| {
@@ -448,7 +473,7 @@ impl Desk {
         })
     }
 
-    async fn stream(&self, control: StreamControl) -> Result<StreamReply, Problem> {
+    async fn stream(&self, control: StreamControl) -> Result<StreamReply, Undone> {
         let whole = ["*", "program"].contains(&control.stream_id.as_str());
         match control.work {
             StreamWork::PreviewStart { timeline_id } => {
@@ -482,7 +507,7 @@ impl Desk {
                 let kill = EmergencyCommand::KillAllStreams;
                 self.ask(Command::Emergency(kill)).await?;
             }
-            _ => return Err(not_yet("/command", "this command of streams")),
+            _ => return Err(not_yet("/command", "this command of streams").into()),
         }
         let status = self.status();
         Ok(StreamReply {
@@ -492,7 +517,7 @@ impl Desk {
     }
 
     /// Ends the program; one that has ended is as good.
-    async fn end_program(&self) -> Result<(), Problem> {
+    async fn end_program(&self) -> Result<(), Undone> {
         if self.status().mode != Mode::Idle {
             self.ask(Command::Preview(PreviewCommand::Stop)).await?;
         }
@@ -500,7 +525,7 @@ impl Desk {
     }
 
     /// Both scopes end everything that is sent, and the program with it.
-    async fn emergency(&self) -> Result<Stopped, Problem> {
+    async fn emergency(&self) -> Result<Stopped, Undone> {
         let destination_ids = on_air(&self.status())?;
         let kill = EmergencyCommand::KillAllStreams;
         self.ask(Command::Emergency(kill)).await?;

@@ -7,5 +7,6 @@ mod media;
 mod resources;
 mod running;
 mod stage;
+mod studio;
 
 use stage::Stage;

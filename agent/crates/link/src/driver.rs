@@ -4,7 +4,7 @@
 //! whoever keeps them, messages into the connection's queue, commands into tasks of their own, and what
 //! became of them comes back as an [`Input`].
 
-use crate::seams::Hands;
+use crate::seams::{Hands, Work};
 use crate::status::{LinkState, LinkStatus};
 use control::{BatchId, Core, Effect, Outcome, Row};
 use protocol::command::Command;
@@ -27,6 +27,18 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// How often in a row nothing has to run before what commands kept is free.
 const IDLE_TICKS: u32 = 2;
+
+/// How long an emergency stop waits for commands that were asked to give up.
+const GIVE_UP: Duration = Duration::from_secs(2);
+
+/// A command at work.
+pub(crate) struct Running {
+    _task: Task<()>,
+    /// Cancelled when it is to give up.
+    stop: CancellationToken,
+    /// Cancelled when it has ended.
+    ended: CancellationToken,
+}
 
 /// Something that happened.
 pub(crate) enum Input {
@@ -61,7 +73,7 @@ pub(crate) struct Driver {
     pub(crate) rows: mpsc::Sender<(BatchId, Vec<Row>)>,
     pub(crate) status: Arc<watch::Sender<LinkStatus>>,
     pub(crate) out: Option<mpsc::Sender<Vec<u8>>>,
-    pub(crate) running: BTreeMap<MessageId, Task<()>>,
+    pub(crate) running: BTreeMap<MessageId, Running>,
     /// Commands that are done and keep what they touched.
     pub(crate) kept: Vec<MessageId>,
     pub(crate) idle_ticks: u32,
@@ -265,9 +277,11 @@ impl Driver {
                     let now = self.boot_ms();
                     queue.extend(self.core.done(&message_id, Outcome::Disabled, now));
                 }
-                // Commands are short; what was begun is brought to its end, and that is told.
                 Effect::Abort(message_id) => {
-                    tracing::info!(%message_id, "Taken back while it runs; its own end is told.");
+                    tracing::info!(%message_id, "Taken back while it runs.");
+                    if let Some(running) = self.running.get(&message_id) {
+                        running.stop.cancel();
+                    }
                 }
                 // A show that gave way does not come back by itself.
                 Effect::Preempt { message_id, by } => {
@@ -314,21 +328,43 @@ impl Driver {
         tracing::info!(message_id = %id, correlation_id = correlation, kind, again, "Command begins.");
         self.status
             .send_modify(|status| status.carried_out = status.carried_out.saturating_add(1));
-        let work = self.hands.carry_out(command);
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let given_up = match &command {
+            Command::EmergencyStop(_) => self.given_up(),
+            _ => Vec::new(),
+        };
+        let hands = Arc::clone(&self.hands);
+        let work = hands.carry_out(command.clone(), stop.clone());
         let (report, name) = (self.report.clone(), id.clone());
+        let (asked, over) = (stop.clone(), ended.clone());
         let task = runtime::spawn(async move {
-            let outcome = match runtime::spawn(work).await {
-                Ok(outcome) => outcome,
-                Err(ended) => {
-                    tracing::error!(%ended, "A command's task ended by a fault.");
-                    Outcome::failed(Code::Internal, "the command met a fault of the agent")
+            let mut outcome = ended_as(work).await;
+            if !given_up.is_empty() {
+                // The last step of one that was under way may have come after the stop.
+                all_ended(given_up).await;
+                let again = ended_as(hands.carry_out(command, asked)).await;
+                if !matches!(again, Outcome::Completed(_)) {
+                    outcome = again;
                 }
-            };
+            }
+            over.cancel();
             // Without a driver there is nobody to tell; it comes up again at the next start.
             let _gone = report.send(Input::Done(name, outcome)).await;
         });
-        self.running.insert(id, task);
+        let running = Running {
+            _task: task,
+            stop,
+            ended,
+        };
+        self.running.insert(id, running);
         effects
+    }
+
+    /// The ends of those that were asked to give up and have not ended.
+    fn given_up(&self) -> Vec<CancellationToken> {
+        let running = self.running.values();
+        let given_up = running.filter(|one| one.stop.is_cancelled() && !one.ended.is_cancelled());
+        given_up.map(|one| one.ended.clone()).collect()
     }
 
     /// Puts a message into the connection's queue. A peer that does not read loses its connection: what
@@ -354,3 +390,29 @@ impl Driver {
         });
     }
 }
+
+/// What became of a command, also where its task met a fault.
+async fn ended_as(work: Work) -> Outcome {
+    match runtime::spawn(work).await {
+        Ok(outcome) => outcome,
+        Err(ended) => {
+            tracing::error!(%ended, "A command's task ended by a fault.");
+            Outcome::failed(Code::Internal, "the command met a fault of the agent")
+        }
+    }
+}
+
+/// Waits until all of them have ended, not longer than [`GIVE_UP`].
+async fn all_ended(commands: Vec<CancellationToken>) {
+    let ended = async {
+        for command in commands {
+            command.cancelled().await;
+        }
+    };
+    if tokio::time::timeout(GIVE_UP, ended).await.is_err() {
+        tracing::error!("A command that was asked to give up is still at work.");
+    }
+}
+
+#[cfg(test)]
+mod tests;

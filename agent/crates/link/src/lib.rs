@@ -12,6 +12,9 @@ mod identity;
 mod pair;
 mod seams;
 mod status;
+#[cfg(test)]
+#[path = "../../../../protocol/tests/support/mod.rs"]
+mod studio;
 mod tls;
 
 pub use channel::ConnectError;

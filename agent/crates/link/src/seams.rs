@@ -3,6 +3,7 @@
 use control::{Outcome, Row, Stored};
 use protocol::command::{Command, CommandType};
 use protocol::{Capabilities, ClockSource, DeviceState, MessageId};
+use runtime::CancellationToken;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
@@ -55,8 +56,10 @@ pub trait Hands: Send + Sync + 'static {
     /// What the device says of itself.
     fn about(&self) -> About;
 
-    /// Carries one command out. It has been accepted durably and may begin now.
-    fn carry_out(&self, command: Command) -> Work;
+    /// Carries one command out. It has been accepted durably and may begin now. Once `stop` is cancelled
+    /// no further step of it is begun; the one under way comes to its end, and what became of the command
+    /// is answered.
+    fn carry_out(&self, command: Command, stop: CancellationToken) -> Work;
 
     /// Whether nothing runs that a command could have begun: what it kept is free then.
     fn is_idle(&self) -> bool;

@@ -1,0 +1,204 @@
+//! The driver with real commands of a Studio, hands under the test's hand, and a disk that keeps at once.
+
+use super::*;
+use crate::seams::About;
+use crate::studio::{HOUR, NONCE, NOW, Studio, at, id, key, nonce};
+use control::{Config, Stored};
+use protocol::command::CommandType;
+use protocol::{Ack, AckStatus, Capabilities, ClockSource, DeviceState, Flags, verify};
+use runtime::ManualClock;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+fn mid(n: u64) -> MessageId {
+    MessageId::parse(id(n)).unwrap()
+}
+
+/// What the hands were asked, and what became of it, in order.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Stream commands take two steps, of which the first lasts until the command is asked to give up.
+struct TwoSteps(Diary);
+
+impl Hands for TwoSteps {
+    fn commands(&self) -> BTreeSet<CommandType> {
+        CommandType::ALL.iter().copied().collect()
+    }
+
+    fn about(&self) -> About {
+        About {
+            capabilities: Capabilities::default(),
+            state: DeviceState::Live,
+            clock: ClockSource::Unsynced,
+        }
+    }
+
+    fn carry_out(&self, command: Command, stop: CancellationToken) -> Work {
+        let diary = self.0.clone();
+        Box::pin(async move {
+            if matches!(command, Command::EmergencyStop(_)) {
+                diary.note("stop");
+                return Outcome::Completed(json!({"destination_ids": []}));
+            }
+            diary.note("first step");
+            stop.cancelled().await;
+            // It was under way; it comes to its end some time later.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            diary.note("first step is over");
+            Outcome::Aborted
+        })
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+}
+
+struct Rig {
+    studio: Studio,
+    clock: Arc<ManualClock>,
+    inputs: mpsc::Sender<Input>,
+    sent: mpsc::Receiver<Vec<u8>>,
+    _driver: Task<Result<(), KeeperGone>>,
+    _keeper: Task<()>,
+}
+
+impl Rig {
+    async fn online(hands: Arc<dyn Hands>) -> Self {
+        let studio = Studio::default();
+        let config = Config {
+            signer: key(8),
+            boot_id: mid(0xb007),
+            built: at(NOW - 24 * HOUR),
+            commands: hands.commands(),
+            flags: Flags::of_build([]),
+            trust: studio.trust(),
+        };
+        let (core, effects) = Core::boot(config, Stored::default(), 0).unwrap();
+        let (inputs, inbox) = mpsc::channel(16);
+        let (rows, mut batches) = mpsc::channel::<(BatchId, Vec<Row>)>(1);
+        let clock = Arc::new(ManualClock::default());
+        let (status, mut shown) = watch::channel(LinkStatus::default());
+        let driver = Driver {
+            core,
+            serial: Name::parse("VS-1").unwrap(),
+            boot_id: mid(0xb007),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            hands,
+            inbox,
+            report: inputs.clone(),
+            rows,
+            status: Arc::new(status),
+            out: None,
+            running: BTreeMap::new(),
+            kept: Vec::new(),
+            idle_ticks: 0,
+        };
+        let kept = inputs.clone();
+        let keeper = runtime::spawn(async move {
+            while let Some((batch, _)) = batches.recv().await {
+                kept.send(Input::Kept(batch)).await.unwrap();
+            }
+        });
+        let driver = runtime::spawn(driver.run(effects, CancellationToken::new()));
+        let (out, sent) = mpsc::channel(64);
+        let opened = Input::Opened {
+            nonce: nonce(),
+            out,
+        };
+        inputs.send(opened).await.unwrap();
+        let welcome = studio.welcome(NONCE, NOW);
+        inputs.send(Input::Message(welcome)).await.unwrap();
+        let online = shown.wait_for(|status| status.state == LinkState::Online);
+        drop(online.await.unwrap());
+        Self {
+            studio,
+            clock,
+            inputs,
+            sent,
+            _driver: driver,
+            _keeper: keeper,
+        }
+    }
+
+    async fn command(&self, n: u64, kind: &str, payload: &Value) {
+        let envelope = self
+            .studio
+            .sign(&self.studio.command_value(n, kind, payload));
+        self.inputs.send(Input::Message(envelope)).await.unwrap();
+    }
+
+    /// The next answer about a command that is not `accepted`: its status and code.
+    async fn end_of(&mut self, n: u64) -> (AckStatus, Option<Code>) {
+        loop {
+            let envelope = self.sent.recv().await.unwrap();
+            let device = self.studio.device.public();
+            let ack =
+                verify::from_device::<Ack>(&envelope, Kind::Ack, &self.studio.device_id, device);
+            let Ok(ack) = ack else { continue };
+            let ack = ack.into_inner().payload;
+            if ack.message_id == mid(n) && ack.status != AckStatus::Accepted {
+                return (ack.status, ack.error.map(|error| error.code));
+            }
+        }
+    }
+}
+
+fn go_live() -> Value {
+    json!({"stream_id": "*", "command": "go_live", "parameters": {"destination_ids": ["d"], "countdown_s": 0}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emergency_stop_is_carried_out_at_once_and_again_when_what_ran_has_given_up() {
+    let diary = Diary::default();
+    let mut rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
+    rig.command(1, "STREAM_CONTROL", &go_live()).await;
+    while diary.read().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let stop = json!({"scope": "all", "reason": "test"});
+    rig.command(2, "EMERGENCY_STOP", &stop).await;
+    let ended = rig.end_of(1).await;
+    assert_eq!(ended, (AckStatus::Cancelled, Some(Code::EmergencyActive)));
+    assert_eq!(rig.end_of(2).await, (AckStatus::Completed, None));
+    let order = ["first step", "stop", "first step is over", "stop"];
+    assert_eq!(diary.read(), order);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_is_taken_back_while_it_runs_gives_up() {
+    let diary = Diary::default();
+    let mut rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
+    rig.command(1, "STREAM_CONTROL", &go_live()).await;
+    while diary.read().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    rig.command(2, "CANCEL", &json!({"message_id": id(1)}))
+        .await;
+    let ended = rig.end_of(1).await;
+    assert_eq!(ended, (AckStatus::Cancelled, Some(Code::Cancelled)));
+    assert_eq!(diary.read(), ["first step", "first step is over"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_expired_while_the_machine_slept_is_not_done() {
+    let diary = Diary::default();
+    let mut rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
+    rig.clock.sleep(Duration::from_millis(HOUR + 1));
+    rig.command(1, "STREAM_CONTROL", &go_live()).await;
+    let ended = rig.end_of(1).await;
+    assert_eq!(ended, (AckStatus::Rejected, Some(Code::Expired)));
+    assert!(diary.read().is_empty());
+}
