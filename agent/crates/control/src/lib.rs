@@ -13,6 +13,8 @@ mod effect;
 mod record;
 
 pub use claims::{Claim, Claims, HOLD_MS, Origin, Preempted};
-pub use core::{Config, Core, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESTART_GRACE_MS};
+pub use core::{
+    Config, Core, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
+};
 pub use effect::{Alert, BatchId, Effect, Outcome};
 pub use record::{CommandRow, Memory, OutboxRow, Row, RowState, Stored};

@@ -9,7 +9,9 @@
 
 mod support;
 
-use control::{Claim, Effect, HOLD_MS, Origin, Outcome, QUEUE_LIMIT, RESTART_GRACE_MS};
+use control::{
+    Claim, Effect, HOLD_MS, Origin, Outcome, QUEUE_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
+};
 use protocol::command::{CommandType, Target, TargetKind};
 use protocol::{AckStatus, Code, Percent, ProgressState};
 use serde_json::json;
@@ -548,4 +550,28 @@ fn the_version_is_agreed_and_studio_can_only_switch_off() {
         rig.send_value(&value);
         assert_eq!(rig.last(seq).code, Some(Code::FeatureDisabled), "{flag}");
     }
+}
+
+#[test]
+fn an_answer_that_would_be_too_large_to_send_is_a_short_one() {
+    let mut rig = Rig::online();
+    let long = "x".repeat(RESULT_LIMIT);
+    let reply = |detail: &str| Outcome::Completed(json!({ "detail": detail }));
+    for (n, outcome, told) in [
+        (1, reply("short"), (AckStatus::Completed, None)),
+        (2, reply(&long), (AckStatus::Failed, Some(Code::TooLarge))),
+        (
+            3,
+            Outcome::failed(Code::CameraOffline, &long),
+            (AckStatus::Failed, Some(Code::CameraOffline)),
+        ),
+    ] {
+        rig.send(n, "CAMERA_ACTION", &goto("a"));
+        assert!(rig.begin(n));
+        rig.done(n, outcome);
+        let answer = rig.last(n);
+        assert_eq!((answer.status, answer.code), told);
+    }
+    let largest = rig.durable.outbox.values().map(|row| row.envelope.len());
+    assert!(largest.max().unwrap() < protocol::SIZE_LIMIT);
 }

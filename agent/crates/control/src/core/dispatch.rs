@@ -1,6 +1,6 @@
 //! What is done when: order for each target, holds, cancelling, the emergency stop.
 
-use super::{Core, Reason, Stage};
+use super::{Core, RESULT_LIMIT, Reason, Stage};
 use crate::claims::{Claim, Origin, can_be_held};
 use crate::effect::{Effect, Outcome};
 use crate::record::{Row, RowState};
@@ -9,6 +9,7 @@ use protocol::{
     Ack, AckStatus, Code, Event, EventType, Kind, Lane, MessageId, Moment, Percent, Problem,
     Progress, ProgressState, Severity,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Time between two messages about the progress of one command.
@@ -337,6 +338,11 @@ impl Core {
             return out;
         };
         let (status, error, result): (_, _, Option<Value>) = match outcome {
+            Outcome::Completed(reply) if !is_short(&reply) => {
+                let problem = Code::TooLarge
+                    .with_message("it came true, and its reply is too large to be sent");
+                (AckStatus::Failed, Some(problem), None)
+            }
             Outcome::Completed(reply) if kind.is_reply(&reply) => {
                 (AckStatus::Completed, None, Some(reply))
             }
@@ -344,7 +350,15 @@ impl Core {
                 let problem = Code::Internal.with_message("the reply is not that of its command");
                 (AckStatus::Failed, Some(problem), None)
             }
-            Outcome::Failed(problem) => (AckStatus::Failed, Some(problem), None),
+            Outcome::Failed(problem) if is_short(&problem) => {
+                (AckStatus::Failed, Some(problem), None)
+            }
+            Outcome::Failed(problem) => {
+                let problem = problem
+                    .code
+                    .with_message("it failed; why is too long to be sent");
+                (AckStatus::Failed, Some(problem), None)
+            }
             Outcome::Aborted => {
                 let (status, problem) = given_up(reason.unwrap_or(Reason::Cancel));
                 (status, Some(problem), None)
@@ -501,4 +515,9 @@ fn given_up(reason: Reason) -> (AckStatus, Problem) {
         Reason::Emergency => Code::EmergencyActive.with_message("an emergency stop overtook it"),
     };
     (AckStatus::Cancelled, problem)
+}
+
+/// Whether it can stand in an answer.
+fn is_short(told: &impl Serialize) -> bool {
+    serde_json::to_vec(told).is_ok_and(|json| json.len() <= RESULT_LIMIT)
 }

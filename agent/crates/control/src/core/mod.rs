@@ -30,6 +30,10 @@ pub const RECORD_LIMIT: usize = 65_536;
 /// Most messages that wait for their receipt. Beyond it commands are answered `BUSY` and events are lost.
 pub const OUTBOX_LIMIT: usize = 10_000;
 
+/// Largest reply of a command, and largest account of why it failed, as JSON in bytes. Half an envelope:
+/// the answer that carries it can always be sent and kept.
+pub const RESULT_LIMIT: usize = 128 * 1024;
+
 /// How long after a start a command that was cut short waits for the time to become known.
 pub const RESTART_GRACE_MS: u64 = 5_000;
 
