@@ -3,10 +3,10 @@
 use crate::channel::{self, ConnectError};
 use crate::claims::{self, Claims};
 use crate::driver::{Driver, Input, OUTGOING};
-use crate::identity::{Identity, IdentityError, Pairing, random_hex, random_id};
+use crate::identity::{Identity, IdentityError, Pairing, Transport, random_hex, random_id};
 use crate::seams::{Hands, KeepError, Keeper};
 use crate::status::{LinkState, LinkStatus};
-use crate::tls::{self, Checks, TlsError};
+use crate::tls::{self, Checks, Pins, TlsError};
 use bytes::Bytes;
 use control::{BatchId, Config, Core, Effect, Row};
 use futures_util::{SinkExt, Stream, StreamExt};
@@ -98,12 +98,8 @@ impl Setup {
     pub fn new(identity: &Identity, pairing: &Pairing) -> Result<Self, SetupError> {
         let _believed = pairing.trust()?;
         let _signs = identity.signing_key()?;
-        let urls: Vec<Url> = pairing
-            .ways()
-            .into_iter()
-            .filter_map(|way| Url::parse(&way.url).ok())
-            .filter(|url| url.scheme() == "wss" && url.host_str().is_some())
-            .collect();
+        let ways = pairing.ways().into_iter();
+        let urls: Vec<Url> = ways.filter_map(Transport::address).collect();
         if urls.is_empty() {
             return Err(SetupError::NoAddress);
         }
@@ -314,7 +310,7 @@ async fn session(
     let floor = Duration::from_millis(setup.pairing.paired_at.millis().max(NOT_BEFORE_MS));
     let checks = Checks {
         ca_pem: Some(&setup.pairing.ca_pem),
-        pins: &setup.pairing.spki_pins,
+        pins: Pins::These(&setup.pairing.spki_pins),
         device: Some((&setup.pairing.client_cert_pem, identity.tls_key_pem())),
         floor,
     };

@@ -11,6 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::Ed25519KeyPair;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use url::Url;
 use zeroize::Zeroizing;
 
 /// Characters that nobody mixes up.
@@ -61,6 +62,17 @@ pub struct Transport {
     pub url: String,
     /// The lowest is tried first.
     pub priority: u32,
+}
+
+impl Transport {
+    /// Where to connect: an address of `wss://` with a host, and nothing that would be sent on with it.
+    pub(crate) fn address(&self) -> Option<Url> {
+        let url = Url::parse(&self.url).ok()?;
+        let plain =
+            url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        let fits = url.scheme() == "wss" && url.host_str().is_some() && plain;
+        fits.then_some(url)
+    }
 }
 
 /// What pairing gave.

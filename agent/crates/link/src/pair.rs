@@ -6,7 +6,7 @@
 
 use crate::channel::{self, ConnectError};
 use crate::identity::{Identity, IdentityError, Pairing, Transport, random_hex, random_id};
-use crate::tls::{self, Checks, TlsError};
+use crate::tls::{self, Checks, Pins, TlsError};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HOST};
@@ -29,6 +29,13 @@ const ANSWER: usize = SIZE_LIMIT;
 
 /// Longest accepted token.
 const TOKEN: usize = 64;
+
+/// Longest accepted certificates, as PEM.
+const PEM: usize = 64 * 1024;
+
+/// Most ways to reach Studio, and the longest address of one.
+const WAYS: usize = 8;
+const ADDRESS: usize = 2048;
 
 /// What pairing is asked with.
 #[derive(Debug)]
@@ -163,11 +170,12 @@ async fn exchange(
     let body = request(identity, asked, &token, &*clock)?;
     let checks = Checks {
         ca_pem: asked.ca_pem,
-        pins: &[],
+        pins: Pins::Any,
         device: None,
         floor: Duration::ZERO,
     };
-    let stream = channel::connect(&url, tls::client(&checks, clock)?).await?;
+    let tls = tls::client(&checks, Arc::clone(&clock))?;
+    let stream = channel::connect(&url, tls).await?;
     let (status, answer) = post(&url, stream, body).await?;
     if status != StatusCode::CREATED && status != StatusCode::OK {
         return Err(refused(status, &answer));
@@ -175,7 +183,7 @@ async fn exchange(
     let value = protocol::parse(&answer).map_err(|error| PairError::Answer(error.to_string()))?;
     let answer: Answer =
         protocol::shape(&value).map_err(|error| PairError::Answer(error.to_string()))?;
-    paired(answer)
+    paired(identity, answer, clock)
 }
 
 fn request(
@@ -257,7 +265,13 @@ fn refused(status: StatusCode, answer: &[u8]) -> PairError {
     }
 }
 
-fn paired(answer: Answer) -> Result<Pairing, PairError> {
+/// Everything that the link will be built from is tried here, so that what cannot work is refused now and
+/// not when the device is in the field.
+fn paired(
+    identity: &Identity,
+    answer: Answer,
+    clock: Arc<dyn Clock>,
+) -> Result<Pairing, PairError> {
     let wrong = |text: &str| PairError::Answer(text.to_owned());
     if answer.root.tenant_id != answer.tenant_id {
         return Err(wrong("the root is another customer's"));
@@ -266,8 +280,12 @@ fn paired(answer: Answer) -> Result<Pairing, PairError> {
     if !(2..=8).contains(&pins) || answer.spki_pins.iter().any(|pin| pin.bytes().len() != 32) {
         return Err(wrong("there have to be two to eight pins of 32 bytes"));
     }
-    if answer.transports.len() > 8 {
-        return Err(wrong("there are more than eight transports"));
+    if answer.client_cert_pem.len() > PEM || answer.ca_pem.len() > PEM {
+        return Err(wrong("its certificates are too long"));
+    }
+    let short = |way: &Transport| way.url.len() <= ADDRESS && way.kind.len() <= 32;
+    if answer.transports.len() > WAYS || !answer.transports.iter().all(short) {
+        return Err(wrong("there are too many transports, or one is too long"));
     }
     let pairing = Pairing {
         id: random_id()?,
@@ -282,8 +300,25 @@ fn paired(answer: Answer) -> Result<Pairing, PairError> {
         paired_at: answer.server_time,
     };
     let _believed = pairing.trust()?;
-    if pairing.ways().is_empty() {
+    let ways = pairing.ways();
+    if ways.is_empty() {
         return Err(wrong("there is no transport that this agent knows"));
     }
+    if ways.iter().any(|way| way.address().is_none()) {
+        return Err(wrong("a transport of the kind wss has no wss:// address"));
+    }
+    let unusable = |error: TlsError| PairError::Answer(error.to_string());
+    let floor = Duration::from_millis(pairing.paired_at.millis());
+    tls::check_shown(&pairing.client_cert_pem, &pairing.ca_pem, floor).map_err(unusable)?;
+    let checks = Checks {
+        ca_pem: Some(&pairing.ca_pem),
+        pins: Pins::These(&pairing.spki_pins),
+        device: Some((&pairing.client_cert_pem, identity.tls_key_pem())),
+        floor,
+    };
+    let _usable = tls::client(&checks, clock).map_err(unusable)?;
     Ok(pairing)
 }
+
+#[cfg(test)]
+mod tests;

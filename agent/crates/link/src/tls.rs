@@ -8,7 +8,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::fmt;
@@ -18,15 +18,26 @@ use std::time::{Duration, SystemTime};
 /// Most certificates of authorities.
 const AUTHORITIES: usize = 512;
 
+/// Most certificates that the device shows.
+const SHOWN: usize = 8;
+
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// No certificate of an authority could be read.
     #[error("there is no certificate of an authority to check Studio's by")]
     NoAuthority,
+    /// No key of a server is pinned, so none can be right.
+    #[error("no key of Studio's servers is pinned")]
+    NoPins,
     /// The device's own certificate does not fit its key.
     #[error("the device's certificate cannot be used")]
     Certificate(#[source] rustls::Error),
+    /// The device's own certificate does not lead to an authority.
+    #[error(
+        "the device's certificate has ended, or is not signed by an authority that came with it"
+    )]
+    Chain(#[source] rustls::Error),
     /// The device's own certificate or key cannot be read.
     #[error("the device's certificate or its key cannot be read")]
     Pem,
@@ -112,12 +123,20 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
+/// Which keys a server may have.
+pub(crate) enum Pins<'a> {
+    /// Any: before pairing nobody has pinned one.
+    Any,
+    /// One of these, given by SHA-256.
+    These(&'a [Base64]),
+}
+
 /// How a server is checked, and how the device shows itself.
 pub(crate) struct Checks<'a> {
     /// Authorities as PEM; those of the system where it is `None`.
     pub(crate) ca_pem: Option<&'a str>,
-    /// Keys that the server may have; any where it is empty.
-    pub(crate) pins: &'a [Base64],
+    /// Keys that the server may have.
+    pub(crate) pins: Pins<'a>,
     /// The device's certificate and key as PEM.
     pub(crate) device: Option<(&'a str, &'a str)>,
     /// The time is not before this, in time since 1970.
@@ -130,34 +149,28 @@ pub(crate) fn client(
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let provider: Arc<CryptoProvider> = Arc::new(provider::default_provider());
-    let mut roots = RootCertStore::empty();
-    match checks.ca_pem {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()).take(AUTHORITIES) {
-                let certificate = certificate.map_err(|_error| TlsError::NoAuthority)?;
-                roots
-                    .add(certificate)
-                    .map_err(|_error| TlsError::NoAuthority)?;
-            }
-        }
+    let roots = match checks.ca_pem {
+        Some(pem) => authorities(pem)?,
         None => {
+            let mut roots = RootCertStore::empty();
             let _counts =
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots
         }
-    }
+    };
     if roots.is_empty() {
         return Err(TlsError::NoAuthority);
     }
     let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|_error| TlsError::Verifier)?;
-    let verifier: Arc<dyn ServerCertVerifier> = if checks.pins.is_empty() {
-        chain
-    } else {
-        Arc::new(Pinned {
+    let verifier: Arc<dyn ServerCertVerifier> = match checks.pins {
+        Pins::Any => chain,
+        Pins::These([]) => return Err(TlsError::NoPins),
+        Pins::These(pins) => Arc::new(Pinned {
             chain,
-            pins: checks.pins.to_vec(),
-        })
+            pins: pins.to_vec(),
+        }),
     };
     let time = Arc::new(Floored {
         clock,
@@ -170,10 +183,7 @@ pub(crate) fn client(
         .with_custom_certificate_verifier(verifier);
     let config = match checks.device {
         Some((certificate, key)) => {
-            let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
-                .take(8)
-                .collect::<Result<_, _>>()
-                .map_err(|_error| TlsError::Pem)?;
+            let chain = shown(certificate)?;
             let key =
                 PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_error| TlsError::Pem)?;
             config
@@ -183,4 +193,45 @@ pub(crate) fn client(
         None => config.with_no_client_auth(),
     };
     Ok(Arc::new(config))
+}
+
+fn authorities(pem: &str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()).take(AUTHORITIES) {
+        let certificate = certificate.map_err(|_error| TlsError::NoAuthority)?;
+        roots
+            .add(certificate)
+            .map_err(|_error| TlsError::NoAuthority)?;
+    }
+    Ok(roots)
+}
+
+/// The certificates that the device shows: its own, then those that lead to an authority.
+fn shown(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .take(SHOWN + 1)
+        .collect();
+    match chain {
+        Ok(chain) if (1..=SHOWN).contains(&chain.len()) => Ok(chain),
+        _ => Err(TlsError::Pem),
+    }
+}
+
+/// Checks that the device's certificate is good at a time, and leads to one of the authorities or to the
+/// last certificate that comes with it.
+pub(crate) fn check_shown(pem: &str, ca_pem: &str, now: Duration) -> Result<(), TlsError> {
+    let chain = shown(pem)?;
+    let (own, others) = chain.split_first().ok_or(TlsError::Pem)?;
+    let mut roots = authorities(ca_pem)?;
+    if let Some(last) = others.last() {
+        roots.add(last.clone()).map_err(TlsError::Chain)?;
+    }
+    let provider = Arc::new(provider::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|_error| TlsError::NoAuthority)?;
+    verifier
+        .verify_client_cert(own, others, UnixTime::since_unix_epoch(now))
+        .map_err(TlsError::Chain)?;
+    Ok(())
 }
