@@ -189,27 +189,23 @@ impl Identity {
     }
 }
 
-/// 16 random bytes as 32 hex digits.
-pub(crate) fn random_hex() -> Result<String, IdentityError> {
+fn random_bytes() -> Result<[u8; 16], IdentityError> {
     let mut bytes = [0_u8; 16];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_error| IdentityError::Random)?;
-    Ok(data_encoding::HEXLOWER.encode(&bytes))
+    Ok(bytes)
+}
+
+/// 16 random bytes as 32 hex digits.
+pub(crate) fn random_hex() -> Result<String, IdentityError> {
+    Ok(data_encoding::HEXLOWER.encode(&random_bytes()?))
 }
 
 /// A random message id: a UUID of version 4.
 pub(crate) fn random_id() -> Result<MessageId, IdentityError> {
-    let hex = random_hex()?;
-    let text = format!(
-        "{}-{}-4{}-8{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[13..16],
-        &hex[17..20],
-        &hex[20..]
-    );
-    Ok(MessageId::parse(text).expect("a UUID"))
+    let id = uuid::Builder::from_random_bytes(random_bytes()?).into_uuid();
+    Ok(MessageId::parse(id.to_string()).expect("a UUID"))
 }
 
 #[cfg(test)]

@@ -288,16 +288,11 @@ impl Core {
     /// An id that nobody else makes: a UUID of version 8 over this start's id and a count.
     fn make_id(&mut self) -> MessageId {
         self.made += 1;
-        let digest = Digest::of(format!("{} {}", self.boot_id, self.made).as_bytes()).to_string();
-        let text = format!(
-            "{}-{}-8{}-8{}-{}",
-            &digest[0..8],
-            &digest[8..12],
-            &digest[13..16],
-            &digest[17..20],
-            &digest[20..32]
-        );
-        MessageId::parse(text).expect("a UUID")
+        let digest = Digest::of(format!("{} {}", self.boot_id, self.made).as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.bytes()[..16]);
+        let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+        MessageId::parse(id.to_string()).expect("a UUID")
     }
 
     fn envelope<T: Serialize>(
