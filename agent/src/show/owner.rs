@@ -156,21 +156,26 @@ impl Owner {
                 self.tell(answer, done);
             }
             Request::KillAll { answer } => {
-                let _left_off = self.give_up();
+                self.give_up();
                 let ended = self.end().await + self.straight.stop_all().await;
                 self.tell(answer, Ok(ended));
             }
             Request::StreamStart { plan, answer } => {
-                let done = self.straight.start(plan, Claim::New).await;
-                self.tell(answer, done);
+                let id = plan.id.clone();
+                let started = self.straight.start(plan, Claim::New).await;
+                if started.is_ok() {
+                    self.give_up_stream(&id);
+                }
+                self.tell(answer, started);
             }
             Request::Refresh { answer } => {
                 self.refresh().await;
                 self.tell(answer, Ok(()));
             }
             Request::StreamStop { id, answer } => {
-                let done = self.straight.stop(&id).await;
-                self.tell(answer, done);
+                let waited = self.give_up_stream(&id);
+                let stopped = self.straight.stop(&id).await;
+                self.tell(answer, if waited { Ok(()) } else { stopped });
             }
             Request::HoldQuality { held, answer } => {
                 self.keeper.hold(held);
@@ -228,19 +233,20 @@ impl Owner {
             .ok_or_else(|| ShowError::Timeline("it has no id: save it first".to_owned()))?;
         let document = timeline.clone();
         let session = Session::start(&self.parts, timeline, profile, None).await?;
+        // It was idle above, and nobody else changes it.
+        if self.router.start_preview(id.clone()).is_err() {
+            session.stop(&self.parts).await;
+            return Err(ShowError::AlreadyRunning(id.to_string()));
+        }
         self.keeper.begin(&self.parts, &session).await;
         self.session = Some(session);
         self.begun(document);
-        // It was idle above, and nobody else changes it.
-        self.router
-            .start_preview(id.clone())
-            .map_err(|_| ShowError::AlreadyRunning(id.to_string()))?;
         tracing::info!(timeline = %id, "Preview started.");
         Ok(())
     }
 
     async fn preview_stop(&mut self) -> Result<TimelineId, ShowError> {
-        if let Some(show) = self.give_up() {
+        if let Some(show) = self.give_up_show() {
             tracing::info!(timeline = %show.timeline_id, "The show is not resumed.");
             return Ok(show.timeline_id);
         }

@@ -9,10 +9,10 @@ use super::memory::{Memory, Recalled};
 use super::owner::Owner;
 use super::resume::{Anchor, Edited, HandTaken, Moment, TRIES, Wanted, WantedShow};
 use super::session::Session;
-use super::{ShowError, Take, TakeTransition};
+use super::{ShowError, StreamPlan, Take, TakeTransition};
 use crate::notice::NoticeKind;
 use crate::outage::Outage;
-use model::DestinationId;
+use model::{DestinationId, StreamId};
 use runtime::Clock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,51 @@ impl Recollection {
             routine_ns: 0,
         }
     }
+
+    /// Another show, or none, is wanted than the one that is to be resumed; streams are still to be.
+    fn drop_show(&mut self) -> Option<WantedShow> {
+        let recalled = self.recalled.as_mut()?;
+        let show = recalled.wanted.show.take();
+        recalled.wanted.tries.clear();
+        recalled.timeline = None;
+        if recalled.wanted.is_nothing() {
+            self.recalled = None;
+        }
+        show
+    }
+
+    /// A stream that is to be resumed is not wanted any more; says whether it was.
+    fn drop_stream(&mut self, id: &StreamId) -> bool {
+        let Some(recalled) = &mut self.recalled else {
+            return false;
+        };
+        let streams = &mut recalled.wanted.streams;
+        let before = streams.len();
+        streams.retain(|plan| plan.id != *id);
+        let was = streams.len() < before;
+        if recalled.wanted.is_nothing() {
+            self.recalled = None;
+        }
+        was
+    }
+
+    /// A show is to be resumed: what is wanted is not there yet.
+    fn awaits_show(&self) -> bool {
+        let recalled = self.recalled.as_ref();
+        recalled.is_some_and(|recalled| recalled.wanted.show.is_some())
+    }
+
+    /// The streams that run, and those that are to be resumed.
+    fn streams(&self, running: Vec<StreamPlan>) -> Vec<StreamPlan> {
+        let mut all = running;
+        let recalled = self.recalled.iter();
+        for plan in recalled.flat_map(|recalled| &recalled.wanted.streams) {
+            if !all.iter().any(|one| one.id == plan.id) {
+                all.push(plan.clone());
+            }
+        }
+        all
+    }
 }
 
 impl Owner {
@@ -71,7 +116,7 @@ impl Owner {
 
     /// A show that was asked for has begun at its beginning.
     pub(super) fn begun(&mut self, timeline: Timeline) {
-        self.past.recalled = None;
+        let _left_off = self.past.drop_show();
         self.past.tries.clear();
         self.past.taken = None;
         self.past.pattern = false;
@@ -84,10 +129,19 @@ impl Owner {
         self.past.timeline = Some(Arc::new(timeline));
     }
 
-    /// Somebody wants nothing to run, or something else than what ran before. Gives the name of the
-    /// show that was about to be resumed.
-    pub(super) fn give_up(&mut self) -> Option<WantedShow> {
-        self.past.recalled.take()?.wanted.show
+    /// Somebody wants nothing at all to run of what ran before.
+    pub(super) fn give_up(&mut self) {
+        self.past.recalled = None;
+    }
+
+    /// Somebody does not want the show that is to be resumed; gives it, where there is one.
+    pub(super) fn give_up_show(&mut self) -> Option<WantedShow> {
+        self.past.drop_show()
+    }
+
+    /// Somebody does not want a stream that is to be resumed; says whether there is one.
+    pub(super) fn give_up_stream(&mut self, id: &StreamId) -> bool {
+        self.past.drop_stream(id)
     }
 
     /// The clock was held, let go or moved by this order.
@@ -139,7 +193,7 @@ impl Owner {
 
     /// Notes what is wanted now, where it is another than before. Does not wait for the disk.
     pub(super) fn remember(&self, routine: bool) {
-        if self.past.recalled.is_some() || self.past.resuming {
+        if self.past.awaits_show() || self.past.resuming {
             // What was wanted is not there yet.
             return;
         }
@@ -150,7 +204,7 @@ impl Owner {
         let timeline = self.past.timeline.as_ref().filter(|_| show.is_some());
         let wanted = Wanted {
             show,
-            streams: self.straight.plans(),
+            streams: self.past.streams(self.straight.plans()),
             tries: self.past.tries.clone(),
         };
         self.past.memory.note(wanted, timeline, routine);
@@ -297,17 +351,14 @@ impl Owner {
             Session::start(&self.parts, timeline.clone(), show.profile, Some(anchor)).await?;
         self.keeper.begin(&self.parts, &session).await;
         session.started_at.clone_from(&show.started_at);
-        for edit in &show.overlays {
-            let graphics = session.rundown.graphics();
-            if let Some(index) = graphics.iter().position(|graphic| graphic.id == edit.cue) {
-                session
-                    .gallery
-                    .restore(index, edit.graphic.clone(), edit.hidden);
-                session.order(Order::Show(index, !edit.hidden))?;
-            }
-        }
-        if show.pattern {
-            session.order(Order::Pattern(true))?;
+        let dressed = dress(&mut session, show).and_then(|()| {
+            // It is idle, and nobody else changes it.
+            let started = self.router.start_preview(show.timeline_id.clone());
+            started.map_err(|_| ShowError::AlreadyRunning(show.name.clone()))
+        });
+        if let Err(error) = dressed {
+            session.stop(&self.parts).await;
+            return Err(error);
         }
         self.past.pattern = show.pattern;
         let gone = anchor.at.gap(&self.moment());
@@ -319,9 +370,6 @@ impl Owner {
         self.session = Some(session);
         self.past.anchor = anchor.clone();
         self.past.timeline = Some(Arc::new(timeline));
-        // It is idle, and nobody else changes it.
-        let started = self.router.start_preview(show.timeline_id.clone());
-        started.map_err(|_| ShowError::AlreadyRunning(show.name.clone()))?;
         self.go_on_air(show).await;
         let still = |taken: &&HandTaken| (taken.cue, taken.loops) == (cue, position.loops);
         if let Some(taken) = show.taken.as_ref().filter(still) {
@@ -370,5 +418,94 @@ impl Owner {
                 .notices
                 .raise(NoticeKind::ShowIncomplete, message);
         }
+    }
+}
+
+/// Puts on what an operator had changed by hand.
+fn dress(session: &mut Session, show: &WantedShow) -> Result<(), ShowError> {
+    for edit in &show.overlays {
+        let graphics = session.rundown.graphics();
+        if let Some(index) = graphics.iter().position(|graphic| graphic.id == edit.cue) {
+            let graphic = edit.graphic.clone();
+            session.gallery.restore(index, graphic, edit.hidden);
+            session.order(Order::Show(index, !edit.hidden))?;
+        }
+    }
+    if show.pattern {
+        session.order(Order::Pattern(true))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ProfileName, TimelineId};
+
+    fn plan(id: &str) -> StreamPlan {
+        let plan = serde_json::json!({"id": id, "camera_id": "1", "destination_id": "1",
+            "profile": "reliability"});
+        serde_json::from_value(plan).unwrap()
+    }
+
+    fn show() -> WantedShow {
+        WantedShow {
+            timeline_id: TimelineId::parse("7").unwrap(),
+            name: "Harbour".to_owned(),
+            revision: 1,
+            profile: ProfileName::Reliability,
+            started_at: String::new(),
+            anchor: Anchor::default(),
+            destinations: Vec::new(),
+            taken: None,
+            pattern: false,
+            overlays: Vec::new(),
+        }
+    }
+
+    fn past(show: Option<WantedShow>, streams: &[&str]) -> Recollection {
+        let wanted = Wanted {
+            show,
+            streams: streams.iter().map(|id| plan(id)).collect(),
+            tries: Vec::new(),
+        };
+        let recalled = Recalled {
+            wanted,
+            timeline: None,
+        };
+        Recollection::new(Memory::default(), Some(recalled))
+    }
+
+    fn names(plans: &[StreamPlan]) -> Vec<&str> {
+        plans.iter().map(|plan| plan.id.as_str()).collect()
+    }
+
+    #[test]
+    fn who_wants_another_show_or_none_has_not_given_up_the_streams() {
+        let mut past = past(Some(show()), &["a", "b"]);
+        assert!(past.awaits_show());
+        assert_eq!(past.drop_show().unwrap().name, "Harbour");
+        assert!(!past.awaits_show() && past.recalled.is_some());
+        // One was started by hand meanwhile.
+        let all = past.streams(vec![plan("b"), plan("c")]);
+        assert_eq!(names(&all), ["b", "c", "a"]);
+        assert!(past.drop_show().is_none() && past.recalled.is_some());
+    }
+
+    #[test]
+    fn a_stream_that_is_taken_back_before_it_was_resumed_is_not_resumed() {
+        let mut past = past(None, &["a", "b"]);
+        let id = |text| StreamId::parse(text).unwrap();
+        assert!(past.drop_stream(&id("a")) && !past.drop_stream(&id("a")));
+        assert_eq!(names(&past.streams(Vec::new())), ["b"]);
+        assert!(past.drop_stream(&id("b")));
+        assert!(past.recalled.is_none(), "there is nothing to resume");
+    }
+
+    #[test]
+    fn without_streams_nothing_is_left_of_a_show_that_is_not_wanted() {
+        let mut past = past(Some(show()), &[]);
+        assert!(past.drop_show().is_some());
+        assert!(past.recalled.is_none());
     }
 }
