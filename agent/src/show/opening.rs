@@ -28,7 +28,7 @@ pub(super) struct Open {
     /// `None` when it could not be opened.
     pub(super) input: Option<Input>,
     pub(super) source: Source,
-    /// Where a camera is read.
+    /// Where a camera is read, or was tried to be.
     pub(super) address: Option<String>,
     /// Looks since it was opened.
     pub(super) looks: u32,
@@ -43,8 +43,12 @@ impl Open {
     }
 }
 
-pub(super) fn opened(need: Need, source: Source, input: Option<(Input, Option<String>)>) -> Open {
-    let (input, address) = input.map_or((None, None), |(input, address)| (Some(input), address));
+pub(super) fn opened(
+    need: Need,
+    source: Source,
+    input: Option<Input>,
+    address: Option<String>,
+) -> Open {
     Open {
         need,
         idle: 0,

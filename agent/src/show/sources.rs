@@ -17,6 +17,7 @@ use super::roster::{Roster, number_of};
 use engine::input::{Inlet, Input, InputSource, InputSpec, SourceState};
 use engine::mediamtx::PathName;
 use engine::program::Program;
+use futures_util::future::join_all;
 use model::{CameraId, FrameRate, InputId, Pattern, Size, Source, Still};
 use runtime::Clock;
 use std::collections::BTreeMap;
@@ -96,7 +97,7 @@ impl Sources {
         let still = InputSource::Still(Arc::clone(fallback));
         let (inlet, input) = open(parts, format.spec(still)).await?;
         let mut inlets = vec![(pattern.input, inlet)];
-        let first = opened(pattern, shipped, Some((input, None)));
+        let first = opened(pattern, shipped, Some(input), None);
         let mut sources = Self {
             roster,
             pattern: pattern.input,
@@ -105,24 +106,32 @@ impl Sources {
             wanted: Vec::new(),
             revival: Revival::default(),
         };
+        let mut wanted: Vec<(Need, Source)> = Vec::new();
         for need in sources.need(rundown, begin) {
-            if sources.open.contains_key(&need.input) {
-                continue;
+            let known = sources.open.contains_key(&need.input)
+                || wanted.iter().any(|(one, _)| one.input == need.input);
+            if let (false, Some(source)) = (known, sources.roster.source(need.source)) {
+                wanted.push((need, source.clone()));
             }
-            let Some(source) = sources.roster.source(need.source).cloned() else {
-                continue;
-            };
+        }
+        let first = first_source(rundown, begin.at);
+        // All at once: the start takes as long as the slowest of them, not as long as all together.
+        let opening = wanted.into_iter().map(async |(need, source)| {
             if let Source::Camera(id) = &source {
-                let first = first_source(rundown, begin.at) == Some(need.source);
-                let limit = if first { FIRST_PICTURE } else { CODECS };
+                let is_first = first == Some(need.source);
+                let limit = if is_first { FIRST_PICTURE } else { CODECS };
                 let _late = timeout(limit, cameras::known(&parts.media, id)).await;
             }
             let found = sources.find(parts, &source).await;
-            let input = found.map(|(inlet, input, address)| {
+            (need, source, found)
+        });
+        for (need, source, found) in join_all(opening).await {
+            let input = found.ends.map(|(inlet, input)| {
                 inlets.push((need.input, inlet));
-                (input, address)
+                input
             });
-            sources.open.insert(need.input, opened(need, source, input));
+            let open = opened(need, source, input, found.address);
+            sources.open.insert(need.input, open);
         }
         first_picture(rundown, &sources.open, begin.at).await;
         Ok((sources, inlets))
@@ -223,11 +232,11 @@ impl Sources {
         if open.input.is_some() {
             return true;
         }
-        match &open.source {
-            // It is opened as soon as it is known what it sends.
-            Source::Camera(id) => cameras::address(&parts.media, id).is_none(),
-            Source::Media { .. } | Source::Pattern(_) | Source::Colour(_) => open.idle < PENALTY,
-        }
+        let address = match &open.source {
+            Source::Camera(id) => cameras::address(&parts.media, id),
+            Source::Media { .. } | Source::Pattern(_) | Source::Colour(_) => None,
+        };
+        rests(open, address.as_deref())
     }
 
     /// Looks after the cameras that are wanted and give no picture.
@@ -307,27 +316,39 @@ impl Sources {
 
     async fn open_anew(&mut self, parts: &Parts, program: &Program, need: Need, source: Source) {
         let found = self.find(parts, &source).await;
-        let input = found.and_then(|(inlet, input, address)| {
+        let input = found.ends.and_then(|(inlet, input)| {
             let attached = program.attach(need.input, inlet);
             let attached = attached.inspect_err(
                 |error| tracing::warn!(%error, ?source, "A source does not reach the mixer."),
             );
-            attached.is_ok().then_some((input, address))
+            attached.is_ok().then_some(input)
         });
-        self.open.insert(need.input, opened(need, source, input));
+        let open = opened(need, source, input, found.address);
+        self.open.insert(need.input, open);
     }
 
     /// Opens what a source shows, as far as that can be done now.
-    async fn find(&self, parts: &Parts, source: &Source) -> Option<(Inlet, Input, Option<String>)> {
+    async fn find(&self, parts: &Parts, source: &Source) -> Found {
+        let mut tried = None;
         if let Source::Camera(id) = source {
-            // Nothing can be read before it is known what it sends, and nobody is kept waiting.
-            cameras::address(&parts.media, id)?;
+            tried = cameras::address(&parts.media, id);
+            if tried.is_none() {
+                // Nothing can be read before it is known what it sends, and nobody is kept waiting.
+                return Found::default();
+            }
         }
         let spec = |source| self.format.spec(source);
-        kept(
-            open_source(parts, source, self.format.size, &spec).await,
-            source,
-        )
+        let found = open_source(parts, source, self.format.size, &spec).await;
+        match kept(found, source) {
+            Some((inlet, input, address)) => Found {
+                ends: Some((inlet, input)),
+                address,
+            },
+            None => Found {
+                ends: None,
+                address: tried,
+            },
+        }
     }
 
     fn close(&mut self, program: &Program, id: InputId) {
@@ -378,6 +399,27 @@ impl Sources {
     }
 }
 
+/// What became of opening a source.
+#[derive(Default)]
+struct Found {
+    /// For the mixer and for here; `None` where it could not be opened.
+    ends: Option<(Inlet, Input)>,
+    /// Where a camera was tried to be read.
+    address: Option<String>,
+}
+
+/// Whether a source that could not be opened is left alone for now. A camera is tried at once when it
+/// becomes known what it sends, which gives it an `address`.
+fn rests(open: &Open, address: Option<&str>) -> bool {
+    let just_tried = open.idle < PENALTY;
+    match &open.source {
+        Source::Camera(_) => {
+            address.is_none() || (just_tried && open.address.as_deref() == address)
+        }
+        Source::Media { .. } | Source::Pattern(_) | Source::Colour(_) => just_tried,
+    }
+}
+
 fn is_missing(open: &Open, now_ns: u64) -> bool {
     let Some(stats) = open.stats() else {
         return true;
@@ -389,3 +431,6 @@ fn is_missing(open: &Open, now_ns: u64) -> bool {
         now_ns.saturating_sub(last) > MISSING_NS
     }
 }
+
+#[cfg(test)]
+mod tests;
