@@ -6,6 +6,7 @@
 use model::{AssetPath, Pattern};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Folders that are there from the first start.
 const FOLDERS: [&str; 4] = ["lower_thirds", "logos", "test_patterns", "transitions"];
@@ -28,6 +29,17 @@ pub enum AssetError {
     /// A link leads out of the folder.
     #[error("{} leads out of the assets folder", .0.as_str())]
     Outside(AssetPath),
+}
+
+/// A file that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written last.
+    pub changed_at: SystemTime,
 }
 
 /// A file of the folder.
@@ -87,6 +99,28 @@ impl Assets {
         } else {
             Err(missing())
         }
+    }
+
+    /// [`Assets::resolve`] with the file's size and time, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// [`AssetError`].
+    pub async fn find(&self, asset: &AssetPath) -> Result<FoundFile, AssetError> {
+        let (assets, name) = (self.clone(), asset.clone());
+        let missing = || AssetError::Missing(asset.clone());
+        let look = move || {
+            let path = assets.resolve(&name)?;
+            let about = path.metadata().ok();
+            Ok(about.and_then(|about| {
+                Some(FoundFile {
+                    bytes: about.len(),
+                    changed_at: about.modified().ok()?,
+                    path,
+                })
+            }))
+        };
+        let found = tokio::task::spawn_blocking(look).await;
+        found.map_err(|_| missing())??.ok_or_else(missing)
     }
 
     /// The files of the folder by name, at most 10 000.
@@ -152,6 +186,20 @@ mod tests {
         assert_eq!(
             std::fs::read(assets.resolve(&name).unwrap()).unwrap(),
             b"own"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_is_found_with_its_size_and_a_missing_one_is_not() {
+        let (dir, assets) = folder();
+        let name = AssetPath::parse("own.png").unwrap();
+        let missing = assets.find(&name).await.unwrap_err();
+        assert!(matches!(missing, AssetError::Missing(_)), "{missing}");
+        std::fs::write(dir.path().join("own.png"), b"picture").unwrap();
+        let found = assets.find(&name).await.unwrap();
+        assert_eq!(
+            (found.path, found.bytes),
+            (assets.resolve(&name).unwrap(), 7)
         );
     }
 

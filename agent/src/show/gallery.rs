@@ -5,7 +5,7 @@
 
 use super::board::Standing;
 use super::{OverlayEdit, ShowError};
-use crate::assets::Assets;
+use crate::assets::{Assets, FoundFile};
 use engine::input::{ImageLimits, decode_image};
 use engine::process::Launcher;
 use engine::program::Program;
@@ -180,9 +180,12 @@ impl Gallery {
 
     async fn image(&mut self, asset: &AssetPath) -> Result<Arc<Image>, ShowError> {
         let missing = || ShowError::AssetMissing(asset.as_str().to_owned());
-        let path = self.easel.assets.resolve(asset).map_err(|_| missing())?;
-        let about = std::fs::metadata(&path).and_then(|about| Ok((about.len(), about.modified()?)));
-        let (bytes, changed_at) = about.map_err(|_| missing())?;
+        let found = self.easel.assets.find(asset).await;
+        let FoundFile {
+            path,
+            bytes,
+            changed_at,
+        } = found.map_err(|_| missing())?;
         // A file that was replaced under its name is another picture.
         let key = format!("{} {bytes} {changed_at:?}", asset.as_str());
         if let Some(known) = self.images.get(&key) {

@@ -89,7 +89,7 @@ pub(super) async fn source_of(
         } => {
             let missing = |_| ShowError::AssetMissing(asset.as_str().to_owned());
             InputSource::File {
-                path: parts.assets.resolve(asset).map_err(missing)?,
+                path: parts.assets.find(asset).await.map_err(missing)?.path,
                 looping: *looping,
                 start_at: Duration::ZERO,
                 fit: *fit,
