@@ -111,9 +111,26 @@ impl Admission {
         trial: &Trial,
         like: Option<u32>,
     ) -> Result<(), ShowError> {
+        self.encodes(work, trial, like, 1)
+    }
+
+    /// Lets so many more encodes in, or none of them.
+    ///
+    /// # Errors
+    /// [`ShowError::Overload`]; nothing was started, and nothing is booked.
+    pub(super) fn encodes(
+        &self,
+        work: Work,
+        trial: &Trial,
+        like: Option<u32>,
+        count: u16,
+    ) -> Result<(), ShowError> {
+        if count == 0 {
+            return Ok(());
+        }
         let sample = self.system.sample();
         let running = like.and_then(|pid| sample.cpu.of(pid));
-        self.admit(work, encode_cost(trial, running))
+        self.admit(work, encode_cost(trial, running) * f32::from(count))
     }
 
     /// Lets one more decode in. `like` are the processes of the decodes that run.
@@ -260,5 +277,20 @@ mod tests {
             "{problem:?}"
         );
         assert_eq!(admission.decode(&[]), Ok(()));
+    }
+
+    #[test]
+    fn of_several_encodes_all_are_let_in_or_none_is_booked() {
+        let sample = SystemSample {
+            at_ns: 1,
+            ..SystemSample::default()
+        };
+        let system = System::of(watch::channel(Arc::new(sample)).1);
+        let admission = Admission::new(system, 95);
+        let ask = |count| admission.encodes(Work::Rendition, &trial(2.5), None, count);
+        assert!(ask(3).is_err(), "three need 120 %");
+        assert_eq!(ask(2), Ok(()), "what was refused counts");
+        assert_eq!(ask(0), Ok(()));
+        assert!(ask(1).is_err());
     }
 }

@@ -70,14 +70,15 @@ impl Sending {
         let plan = renditions(&session.profile, &destinations);
         let stats = session.program.stats();
         let main = stats.encoders.first().map(|main| main.pid);
-        for rendition in &plan.renditions {
+        let starts = |rendition: &&Rendition| {
             let runs = self.encodes.contains_key(&rendition.name);
-            if !runs && rendition.profile != session.profile {
-                let trial = &session.trial;
-                self.parts.admission.encode(Work::Rendition, trial, main)?;
-            }
-        }
-        Ok(())
+            !runs && rendition.profile != session.profile
+        };
+        let count = plan.renditions.iter().filter(starts).count();
+        // Together: where the last does not fit, the others do not start either.
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        let admission = &self.parts.admission;
+        admission.encodes(Work::Rendition, &session.trial, main, count)
     }
 
     /// Makes `wanted` the destinations on air.
