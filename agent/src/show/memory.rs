@@ -151,6 +151,11 @@ async fn write(
 }
 
 fn put(store: &Store, wanted: &Wanted, timeline: Option<&Timeline>) -> Result<(), WriteError> {
+    if wanted.is_nothing() {
+        // As a removal, which is taken on a nearly full disk too.
+        let batch = Batch::new().delete(Tree::State, WANTED)?;
+        return store.commit(batch.delete(Tree::State, TIMELINE)?);
+    }
     let mut batch = Batch::new().put(Tree::State, WANTED, wanted)?;
     if let Some(timeline) = timeline {
         batch = batch.put(Tree::State, TIMELINE, timeline)?;
@@ -182,7 +187,7 @@ pub fn recall(store: &Store, now: Moment, notices: &Notices) -> Option<Recalled>
             super::resume::TRIES
         );
         notices.raise(NoticeKind::ShowNotResumed, message);
-        store.put(Tree::State, WANTED, &Wanted::default())
+        put(store, &Wanted::default(), None)
     };
     if let Err(error) = noted {
         tracing::warn!(%error, "The try to resume is not noted.");
@@ -278,11 +283,13 @@ mod tests {
             "{}",
             writes.load(Ordering::SeqCst)
         );
-        // The last word is kept even when the agent ends right after it.
+        // The last word is kept even when the agent ends right after it, and as a removal.
         memory.note(Wanted::default(), None, false);
         stop.cancel();
         keeper.await.unwrap().unwrap();
         assert!(recall(&store, now, &notices()).is_none());
+        let rows = store.list::<serde_json::Value>(Tree::State).unwrap();
+        assert!(rows.is_empty(), "{rows:?}");
     }
 
     #[test]

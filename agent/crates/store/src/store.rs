@@ -19,6 +19,10 @@ use std::time::SystemTime;
 /// and a segment of sled's log need.
 pub(crate) const RESERVE: u64 = 16 * 1024 * 1024;
 
+/// What only removes something is written down to this room: it is small, and what an operator ended on a
+/// nearly full disk has to stay ended.
+const LAST_RESERVE: u64 = RESERVE / 4;
+
 /// An open data folder. Clones share it; it closes with the last of them.
 #[derive(Clone)]
 pub struct Store {
@@ -164,7 +168,7 @@ impl Store {
     /// # Errors
     /// [`WriteError`].
     pub fn next_id(&self, tree: Tree) -> Result<u64, WriteError> {
-        self.room()?;
+        self.room(RESERVE)?;
         let _turn = self
             .inner
             .turn
@@ -204,7 +208,7 @@ impl Store {
     /// # Errors
     /// [`WriteError`]; nothing is written then.
     pub fn apply(&self, batch: Batch) -> Result<(), WriteError> {
-        self.room()?;
+        self.room(reserve(&batch.changes))?;
         let db = &self.inner.db;
         let mut writes = Writes::default();
         let _turn = self
@@ -240,9 +244,9 @@ impl Store {
 
     /// Refuses while the disk is nearly full. sled does not recover from a write that found no room,
     /// so none is begun that might.
-    fn room(&self) -> Result<(), WriteError> {
+    fn room(&self, reserve: u64) -> Result<(), WriteError> {
         match files::free_bytes(&self.inner.dir) {
-            Some(free) if free < RESERVE => Err(WriteError::Full),
+            Some(free) if free < reserve => Err(WriteError::Full),
             _ => Ok(()),
         }
     }
@@ -286,7 +290,7 @@ impl Store {
     /// # Errors
     /// [`WriteError`].
     pub fn snapshot(&self, now: SystemTime) -> Result<PathBuf, WriteError> {
-        self.room()?;
+        self.room(RESERVE)?;
         let rows = {
             // Writers wait while the rows are read, not while the file is written.
             let _turn = self
@@ -301,5 +305,32 @@ impl Store {
         self.inner.mark()?;
         ballast::put_by(&self.inner.dir, RESERVE);
         Ok(path)
+    }
+}
+
+/// How much room the disk has to have for these changes.
+fn reserve(changes: &[Change]) -> u64 {
+    let removes = |change: &Change| matches!(change, Change::Delete { .. } | Change::Forget { .. });
+    if changes.iter().all(removes) {
+        LAST_RESERVE
+    } else {
+        RESERVE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_removes_something_needs_less_room() {
+        let removal = || Batch::new().delete(Tree::Cameras, "1").unwrap();
+        assert_eq!(reserve(&removal().changes), LAST_RESERVE);
+        let both = removal().put(Tree::Cameras, "2", &"x").unwrap();
+        assert_eq!(reserve(&both.changes), RESERVE);
+        let sealed = removal().seal(Tree::Cameras, "2", &Secret::new("x"));
+        assert_eq!(reserve(&sealed.unwrap().changes), RESERVE);
+        let unsealed = removal().seal(Tree::Cameras, "2", &Secret::default());
+        assert_eq!(reserve(&unsealed.unwrap().changes), LAST_RESERVE);
     }
 }
