@@ -3,11 +3,11 @@
 //! Owns the bounds: open alerts, closed alerts. After a restart the open ones are carried over: what is
 //! still so goes on as the same alert, what is good is cleared.
 
-use super::record::{Alert, AlertState, ClearedBy, Kept};
+use super::record::{Alert, AlertState, ClearedBy, Consequence, Kept};
 use crate::health::{Finding, Key, Report};
 use model::AlertId;
 use protocol::Severity;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Most alerts that are open at once; there are fewer cameras and destinations.
@@ -38,40 +38,50 @@ pub(super) struct Book {
     carried: Option<(Duration, Vec<Key>)>,
     /// Alerts that were not raised because too many were open.
     pub(super) left_out: u64,
+    /// Those of them that are still found.
+    waiting: BTreeSet<Key>,
 }
 
 impl Book {
-    /// The book of a former run.
-    pub(super) fn restore(mut rows: Vec<Kept>, now: Duration) -> Self {
+    /// The book of a former run. Of two open alerts about one thing the older is over at `wall`; those
+    /// are given too.
+    pub(super) fn restore(mut rows: Vec<Kept>, now: Duration, wall: &str) -> (Self, Vec<Kept>) {
         rows.sort_by_key(|kept| number(&kept.alert.id));
         let mut book = Self {
             next: rows.last().map_or(0, |kept| number(&kept.alert.id)),
             ..Self::default()
         };
+        let mut doubles = Vec::new();
         for kept in rows {
             if kept.alert.state == AlertState::Cleared {
                 book.closed.push_front(kept);
-            } else if let Some(double) = book.open.insert(kept.key.clone(), kept) {
+            } else if let Some(mut double) = book.open.insert(kept.key.clone(), kept) {
+                double.clear(ClearedBy::OtherAlert, wall);
+                doubles.push(double.clone());
                 book.closed.push_front(double);
             }
         }
         book.closed.truncate(CLOSED);
         let keys: Vec<Key> = book.open.keys().cloned().collect();
         book.carried = (!keys.is_empty()).then_some((now + CARRY, keys));
-        book
+        (book, doubles)
     }
 
     /// Takes a report at `now`, which is `wall` on the wall.
     pub(super) fn take(&mut self, now: Duration, wall: &str, report: &Report) -> Vec<Change> {
         let mut changes = Vec::new();
         let counts = |finding: &&Finding| finding.severity >= Severity::Warning;
-        let mut follow: BTreeMap<&Key, Vec<(Severity, String)>> = BTreeMap::new();
+        let mut follow: BTreeMap<&Key, Vec<Consequence>> = BTreeMap::new();
         for finding in report.findings().filter(counts) {
             if let Some(root) = &finding.root {
-                let list = follow.entry(root).or_default();
-                list.push((finding.severity, finding.message.clone()));
+                follow.entry(root).or_default().push(Consequence {
+                    key: finding.key(),
+                    severity: finding.severity,
+                    message: finding.message.clone(),
+                });
             }
         }
+        let mut waiting = BTreeSet::new();
         let mut seen = Vec::new();
         for finding in report.findings().filter(counts) {
             let key = finding.key();
@@ -94,10 +104,15 @@ impl Book {
                     changes.push(Change::Raised(kept));
                 }
             } else {
-                self.left_out = self.left_out.saturating_add(1);
+                // Once for each, and not at every look.
+                if !self.waiting.contains(&key) {
+                    self.left_out = self.left_out.saturating_add(1);
+                }
+                waiting.insert(key.clone());
             }
             seen.push(key);
         }
+        self.waiting = waiting;
         self.close_others(now, wall, &seen, &mut changes);
         while self.closed.len() > CLOSED {
             let oldest = self.closed.pop_back();

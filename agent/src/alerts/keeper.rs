@@ -240,14 +240,16 @@ impl Keeper {
         let now = SystemClock.monotonic();
         let ids: BTreeSet<String> = rows.iter().map(|(id, _)| id.clone()).collect();
         let rows = rows.into_iter().map(|(_, kept)| kept).collect();
-        self.book = Book::restore(rows, now);
+        let wall = rfc3339(SystemClock.wall());
+        let (book, doubles) = Book::restore(rows, now, &wall);
+        self.book = book;
         self.hook = hook;
         let kept: Vec<Kept> = self.book.kept().cloned().collect();
         let gone = ids
             .into_iter()
             .filter(|id| !kept.iter().any(|kept| kept.alert.id.as_str() == id));
         let gone = gone.filter_map(|id| AlertId::parse(id).ok()).collect();
-        self.write(Vec::new(), gone).await;
+        self.write(doubles, gone).await;
         for kept in &kept {
             if !kept.told.raised {
                 self.tell(kept, Event::Raised).await;

@@ -82,6 +82,14 @@ pub(super) struct Told {
     pub(super) cleared: bool,
 }
 
+/// What follows from an alert, as it is found now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Consequence {
+    pub(super) key: Key,
+    pub(super) severity: Severity,
+    pub(super) message: String,
+}
+
 /// An alert as it stands in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -89,6 +97,9 @@ pub(super) struct Kept {
     pub(super) alert: Alert,
     #[serde(default)]
     pub(super) told: Told,
+    /// Which condition each consequence is of, in their order.
+    #[serde(default)]
+    pub(super) follow: Vec<Key>,
 }
 
 impl Kept {
@@ -112,15 +123,12 @@ impl Kept {
             key: finding.key(),
             alert,
             told: Told::default(),
+            follow: Vec::new(),
         }
     }
 
     /// Takes what is found of it now; says whether anything changed that people should see.
-    pub(super) fn update(
-        &mut self,
-        finding: &Finding,
-        consequences: &[(Severity, String)],
-    ) -> bool {
+    pub(super) fn update(&mut self, finding: &Finding, consequences: &[Consequence]) -> bool {
         let before = (
             self.alert.state,
             self.alert.severity,
@@ -138,11 +146,21 @@ impl Kept {
         // A figure in the cause may change each second; that alone is no news.
         alert.cause.clone_from(&finding.cause);
         alert.remediation = finding.remediation.to_string();
-        for (severity, message) in consequences {
-            alert.severity = alert.severity.max(*severity);
-            let known = alert.consequences.contains(message);
-            if !known && alert.consequences.len() < CONSEQUENCES {
-                alert.consequences.push(message.clone());
+        // Rows of before had no keys: what they name is named anew.
+        if self.follow.len() != alert.consequences.len() {
+            self.follow.clear();
+            alert.consequences.clear();
+        }
+        for one in consequences {
+            alert.severity = alert.severity.max(one.severity);
+            match self.follow.iter().position(|key| *key == one.key) {
+                // Its words may change each second, as those of a cause.
+                Some(at) => alert.consequences[at].clone_from(&one.message),
+                None if self.follow.len() < CONSEQUENCES => {
+                    self.follow.push(one.key.clone());
+                    alert.consequences.push(one.message.clone());
+                }
+                None => {}
             }
         }
         let after = (alert.state, alert.severity, alert.message.clone());

@@ -133,7 +133,8 @@ fn after_a_restart_what_is_still_so_goes_on_and_what_is_good_is_cleared() {
         &report(vec![camera("1", "offline"), camera("2", "offline")]),
     );
     let rows: Vec<Kept> = book.kept().cloned().collect();
-    let mut again = Book::restore(rows, s(100));
+    let (mut again, doubles) = Book::restore(rows, s(100), "t");
+    assert_eq!(doubles, []);
     assert_eq!(words(&again.take(s(101), "t", &report(vec![]))), [""; 0]);
     assert_eq!(
         words(&again.take(s(110), "t", &report(vec![camera("1", "offline")]))),
@@ -160,7 +161,15 @@ fn the_book_is_bounded() {
     };
     assert_eq!(book.take(s(0), "t", &many(100)).len(), OPEN);
     assert_eq!(book.left_out, 36);
-    for round in 0..10 {
+    for at in 1..10 {
+        assert_eq!(book.take(s(at), "t", &many(100)), []);
+    }
+    assert_eq!(book.left_out, 36, "each look counts them again");
+    book.take(s(10), "t", &many(OPEN as u32 + 1));
+    book.take(s(11), "t", &many(100));
+    assert_eq!(book.left_out, 36 + 35, "those that came back are others");
+    book.take(s(12), "t", &report(vec![]));
+    for round in 10..20 {
         book.take(s(round * 2), "t", &many(50));
         book.take(s(round * 2 + 1), "t", &report(vec![]));
     }
@@ -180,4 +189,43 @@ fn an_alert_is_acknowledged_once() {
     let kept = book.acknowledge(&id, "t2").unwrap();
     assert_eq!(kept.alert.acknowledged_at.as_deref(), Some("t1"));
     assert_eq!(kept.alert.state, AlertState::Open);
+}
+
+#[test]
+fn a_consequence_whose_words_change_is_still_one() {
+    let mut book = Book::default();
+    let told = |tries: u32| {
+        let words = format!("camera 2 is offline, {tries} tries");
+        report(vec![media(), following(camera("2", &words))])
+    };
+    book.take(s(0), "t", &told(0));
+    for tries in 1..100 {
+        assert_eq!(book.take(s(1), "t", &told(tries)), [], "no news");
+    }
+    let alert = &book.alerts()[0];
+    assert_eq!(alert.consequences, ["camera 2 is offline, 99 tries"]);
+    // Rows of before did not say whose consequence it was.
+    let mut rows: Vec<Kept> = book.kept().cloned().collect();
+    rows[0].follow.clear();
+    let (mut again, _) = Book::restore(rows, s(2), "t");
+    again.take(s(3), "t", &told(100));
+    let alert = &again.alerts()[0];
+    assert_eq!(alert.consequences, ["camera 2 is offline, 100 tries"]);
+}
+
+#[test]
+fn of_two_open_alerts_about_one_thing_the_older_is_over_after_a_restart() {
+    let mut book = Book::default();
+    book.take(s(0), "t0", &report(vec![camera("1", "offline")]));
+    let mut rows: Vec<Kept> = book.kept().cloned().collect();
+    let mut newer = rows[0].clone();
+    newer.alert.id = AlertId::parse("2").unwrap();
+    rows.push(newer);
+    let (book, doubles) = Book::restore(rows, s(10), "t1");
+    assert_eq!(doubles.len(), 1);
+    let alerts = book.alerts();
+    let state = |at: usize| (alerts[at].id.as_str(), alerts[at].state);
+    assert_eq!(state(0), ("2", AlertState::Open));
+    assert_eq!(state(1), ("1", AlertState::Cleared));
+    assert_eq!(alerts[1].cleared_at.as_deref(), Some("t1"));
 }
