@@ -400,8 +400,14 @@ impl Keeper {
             .seal(TREE, HOOK, &hook.pack())?;
         commit(&self.store, batch).await?;
         let secret = made.then(|| hook.secret.expose().to_owned());
-        self.hook = Some(hook);
+        let old = self.hook.replace(hook);
+        if old.map(|old| old.target) != self.hook.as_ref().map(|hook| hook.target.clone()) {
+            self.last_delivered_at = None;
+        }
         self.last_error = None;
+        // What waits goes there now: what was learned of the former server says nothing of this one.
+        self.on_its_way = None;
+        self.queue.begin_anew();
         let mut view = self.view();
         view.secret = secret.or(view.secret);
         Ok(view)
@@ -416,16 +422,18 @@ impl Keeper {
         self.on_its_way = None;
         self.queue.clear();
         self.last_error = None;
-        let untold: Vec<Kept> = self.book.kept().cloned().collect();
-        for kept in untold {
-            let id = kept.alert.id;
+        self.last_delivered_at = None;
+        let mut untold = Vec::new();
+        for kept in self.book.kept() {
+            let id = &kept.alert.id;
             if !kept.told.raised {
-                self.told(&[(id.clone(), Event::Raised)]).await;
+                untold.push((id.clone(), Event::Raised));
             }
             if kept.alert.state == AlertState::Cleared && !kept.told.cleared {
-                self.told(&[(id, Event::Cleared)]).await;
+                untold.push((id.clone(), Event::Cleared));
             }
         }
+        self.told(&untold).await;
         Ok(())
     }
 
@@ -507,12 +515,17 @@ async fn send(sender: Sender, hook: Hook, delivery: Delivery) -> Result<u16, Del
         .await
 }
 
-/// Writes on a thread that may block. A thread that ended leaves nothing half written.
 async fn commit(store: &Store, batch: Batch) -> Result<(), WriteError> {
     let store = store.clone();
-    tokio::task::spawn_blocking(move || store.commit(batch))
-        .await
-        .unwrap_or(Ok(()))
+    written(move || store.commit(batch)).await
+}
+
+/// Writes on a thread that may block. Of one that ended by a fault nobody knows whether it wrote.
+async fn written(
+    write: impl FnOnce() -> Result<(), WriteError> + Send + 'static,
+) -> Result<(), WriteError> {
+    let written = tokio::task::spawn_blocking(write).await;
+    written.unwrap_or(Err(WriteError::NotDurable))
 }
 
 /// The outcome of what is on its way; for ever where nothing is.
@@ -544,4 +557,16 @@ fn log(alert: &Alert, what: &str) {
         cause = alert.cause,
         "{what}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_met_a_fault_is_not_taken_for_done() {
+        assert!(written(|| Ok(())).await.is_ok());
+        let fault = written(|| panic!("in the midst of it")).await;
+        assert!(matches!(fault, Err(WriteError::NotDurable)));
+    }
 }

@@ -141,9 +141,14 @@ impl Queue {
         Some((item.alert, item.event))
     }
 
-    /// Forgets everything that waits: there is no webhook any more, or another one.
+    /// Forgets everything that waits: there is no webhook any more.
     pub(in crate::alerts) fn clear(&mut self) {
         self.items.clear();
+        self.begin_anew();
+    }
+
+    /// There is another webhook: what waits is tried at once, also what was on its way.
+    pub(in crate::alerts) fn begin_anew(&mut self) {
         self.failures = 0;
         self.due = Duration::ZERO;
         self.busy = false;
@@ -223,6 +228,21 @@ mod tests {
         assert_eq!(queue.dropped, 1);
         push(&mut queue, 90_000, 2);
         assert_eq!(push(&mut queue, 190_000, 3), 1);
+    }
+
+    #[test]
+    fn another_webhook_gets_at_once_what_the_former_did_not_take() {
+        let mut queue = queue();
+        push(&mut queue, 0, 1);
+        for now in [0, 10, 20, 30, 40, 100] {
+            queue.next(s(now)).unwrap();
+            queue.done(s(now), false, 0);
+        }
+        assert_eq!(queue.next(s(101)), None);
+        queue.begin_anew();
+        assert_eq!(queue.next(s(101)).unwrap().id, "d1");
+        queue.begin_anew();
+        assert_eq!(queue.next(s(101)).unwrap().id, "d1", "it was on its way");
     }
 
     #[test]
