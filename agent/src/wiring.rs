@@ -102,7 +102,7 @@ pub async fn run(config: Config) -> Result<()> {
             show.clone(),
             &media,
             system.clone(),
-            store.clone(),
+            (records.shelf(), store.clone()),
             history.clone(),
             config.alerts.clear_after,
         ),

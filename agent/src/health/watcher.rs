@@ -10,16 +10,17 @@ use super::seen::{
     CameraSeen, DestinationSeen, LoweredSeen, MediaSeen, Seen, StreamSeen, is_refusal, unreadable,
 };
 use super::trend::Trend;
+use crate::inventory::Shelf;
 use crate::outage::Outage;
-use crate::show::{DestinationStatus, Mode, Show, ShowStatus, StreamState};
+use crate::show::{DestinationStatus, Mode, Show, ShowStatus, StreamState, StreamStatus};
 use crate::telemetry::System;
 use crate::time::rfc3339;
 use engine::mediamtx::{self, Snapshot};
-use model::{Camera, Destination};
+use model::CameraId;
 use protocol::HasCode;
 use runtime::{CancellationToken, Clock, SystemClock};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, Tree};
@@ -69,6 +70,7 @@ pub struct Watcher {
     show: Show,
     server: Server,
     system: System,
+    shelf: Shelf,
     store: Store,
     history: History,
     clear_after: Duration,
@@ -118,7 +120,7 @@ impl Watcher {
         show: Show,
         media: &mediamtx::MediaMtx,
         system: System,
-        store: Store,
+        (shelf, store): (Shelf, Store),
         history: History,
         clear_after: Duration,
     ) -> (Self, Health) {
@@ -131,6 +133,7 @@ impl Watcher {
             show,
             server,
             system,
+            shelf,
             store,
             history,
             clear_after,
@@ -149,6 +152,7 @@ impl Watcher {
         let mut trend = Trend::default();
         let mut last = Signature::default();
         let mut delivered = BTreeSet::new();
+        let mut names = BTreeMap::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -179,7 +183,7 @@ impl Watcher {
                     .iter()
                     .map(|one| self.destination(one))
                     .collect(),
-                streams: self.streams(&show),
+                streams: self.streams(&show, &mut names),
                 program: trend.take(now, show.program.as_ref(), &machine),
                 lowered: LoweredSeen::of(&show.quality),
                 machine: (*machine).clone(),
@@ -237,10 +241,13 @@ impl Watcher {
         if show.mode == Mode::Idle {
             delivered.clear();
         }
+        let shelf = self.shelf.borrow();
         let name = |id: &str| {
-            let camera: Option<Camera> = self.read(Tree::Cameras, id);
-            camera.map_or_else(|| format!("Camera {id}"), |camera| camera.name)
+            let id = CameraId::parse(id).ok();
+            let camera = id.as_ref().and_then(|id| shelf.camera(id));
+            camera.map(|(camera, _)| camera.name.clone())
         };
+        let name = |id: &str| name(id).unwrap_or_else(|| format!("Camera {id}"));
         let mut cameras = Vec::new();
         for input in &show.inputs {
             let Some(mut camera) = CameraSeen::of(input, show.on_air.as_ref(), name) else {
@@ -257,8 +264,8 @@ impl Watcher {
 
     fn destination(&self, status: &DestinationStatus) -> DestinationSeen {
         let id = status.id.as_str();
-        let stored: Option<Destination> = self.read(Tree::Destinations, id);
-        let platform = stored.map(|stored| {
+        let shelf = self.shelf.borrow();
+        let platform = shelf.destination(&status.id).map(|(stored, _)| {
             let preset = stream::preset(stored.platform);
             (preset.name.clone(), preset.help_url.clone())
         });
@@ -274,26 +281,26 @@ impl Watcher {
         }
     }
 
-    fn streams(&self, show: &ShowStatus) -> Vec<StreamSeen> {
+    /// The streams that run. The name of one is looked up when it is new in `names`.
+    fn streams(&self, show: &ShowStatus, names: &mut BTreeMap<String, String>) -> Vec<StreamSeen> {
         #[derive(Deserialize)]
         struct Named {
             name: String,
         }
-        let running = show
-            .streams
-            .iter()
-            .filter(|one| one.state != StreamState::Stopped);
-        running
-            .map(|one| {
-                let stored: Option<Named> = self.read(Tree::Streams, one.id.as_str());
-                let name = stored.map_or_else(|| one.id.to_string(), |stored| stored.name);
-                StreamSeen::of(one, name)
-            })
-            .collect()
-    }
-
-    /// From the database's cache; what cannot be read has no name.
-    fn read<T: serde::de::DeserializeOwned>(&self, tree: Tree, id: &str) -> Option<T> {
-        self.store.get(tree, id).ok().flatten()
+        let streams = show.streams.iter();
+        let running: Vec<_> = streams
+            .filter(|one| one.state != StreamState::Stopped)
+            .collect();
+        names.retain(|id, _| running.iter().any(|one| one.id.as_str() == id));
+        let seen = |one: &&StreamStatus| {
+            let id = one.id.as_str();
+            let name = names.entry(id.to_owned()).or_insert_with(|| {
+                // From the database's cache; what cannot be read has no name.
+                let stored: Option<Named> = self.store.get(Tree::Streams, id).ok().flatten();
+                stored.map_or_else(|| id.to_owned(), |stored| stored.name)
+            });
+            StreamSeen::of(one, name.clone())
+        };
+        running.iter().map(seen).collect()
     }
 }
