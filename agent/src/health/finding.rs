@@ -56,14 +56,6 @@ impl Key {
     pub const fn whole(code: Condition) -> Self {
         Self { code, of: None }
     }
-
-    /// Of one thing.
-    pub fn one(code: Condition, kind: SubjectKind, id: impl Into<String>) -> Self {
-        Self {
-            code,
-            of: Some((kind, id.into())),
-        }
-    }
 }
 
 /// What a rule found at one moment.
@@ -235,12 +227,5 @@ impl Report {
     /// All of it, the worst first.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.errors.iter().chain(&self.warnings)
-    }
-
-    /// Whether it says the same as another, whenever that was looked at.
-    #[must_use]
-    pub fn says(&self, other: &Self) -> bool {
-        (self.status, &self.warnings, &self.errors)
-            == (other.status, &other.warnings, &other.errors)
     }
 }

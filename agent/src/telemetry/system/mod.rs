@@ -184,10 +184,4 @@ impl System {
     pub fn sample(&self) -> Arc<SystemSample> {
         Arc::clone(&self.newest.borrow())
     }
-
-    /// The samples as they come.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Arc<SystemSample>> {
-        self.newest.clone()
-    }
 }

@@ -66,17 +66,6 @@ impl Cause {
                 .to_owned(),
         }
     }
-
-    /// Where it stands in the closed list of codes.
-    #[must_use]
-    pub const fn code(self) -> protocol::Code {
-        match self {
-            Self::Rejected => protocol::Code::DestinationRejected,
-            Self::Unreachable | Self::Tls | Self::Closed | Self::Stalled => {
-                protocol::Code::DestinationUnreachable
-            }
-        }
-    }
 }
 
 /// What is said of a destination that takes the program, but not all of it.
