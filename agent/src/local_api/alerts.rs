@@ -99,6 +99,7 @@ async fn remove_webhook(State(app): State<AppState>) -> Answer {
     responses(
         (status = 200, description = "It was taken", body = WebhookTest),
         (status = 404, description = "WEBHOOK_NOT_FOUND", body = ErrorBody),
+        (status = 422, description = "WEBHOOK_INVALID", body = ErrorBody),
         (status = 502, description = "WEBHOOK_FAILED", body = ErrorBody),
         (status = 503, description = "BUSY", body = ErrorBody),
     ),
