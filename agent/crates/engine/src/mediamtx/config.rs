@@ -6,8 +6,9 @@
 use data_encoding::HEXLOWER;
 use model::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The ports of one MediaMTX, all on 127.0.0.1.
@@ -116,8 +117,7 @@ impl Ports {
     pub(super) fn taken(&self) -> Vec<PortInUse> {
         let free = |of: PortUse, port: u16| {
             let at = (Ipv4Addr::LOCALHOST, port);
-            TcpListener::bind(at).is_ok()
-                && (of != PortUse::WebRtcMedia || UdpSocket::bind(at).is_ok())
+            nobody_listens(port) && (of != PortUse::WebRtcMedia || UdpSocket::bind(at).is_ok())
         };
         self.named()
             .into_iter()
@@ -140,11 +140,23 @@ fn free_port() -> std::io::Result<u16> {
         let step = GIVEN.fetch_add(1, Ordering::Relaxed) % RANGE;
         let port = FIRST + (begin + step) % RANGE;
         let at = (Ipv4Addr::LOCALHOST, port);
-        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+        if nobody_listens(port) && UdpSocket::bind(at).is_ok() {
             return Ok(port);
         }
     }
     Err(std::io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// Whether a server could listen there. Asked without listening: a child that is just being started
+/// has our sockets for a moment, and one that listens would keep the next away.
+fn nobody_listens(port: u16) -> bool {
+    let flags = SocketFlags::CLOEXEC;
+    socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
+        .and_then(|socket| {
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+            bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+        })
+        .is_ok()
 }
 
 /// Where a MediaMTX answers, ours or somebody else's.
@@ -269,6 +281,7 @@ pub(super) fn document(ports: &Ports, gate: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
 
     #[test]
     fn every_address_is_on_loopback() {
