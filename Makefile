@@ -140,7 +140,7 @@ encoder-long: setup-test ## 10 deaths and 10 hangs of the encoder
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=encoder
 
 degraded-long: setup-test ## a busy machine to the last step, narrow lines, a held encoder; VISTTER_PICTURES=folder keeps pictures
-	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=degraded
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T='degraded degraded_long'
 
 mediaserver-long: setup-test ## 5 deaths and 5 hangs of the media server
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=mediaserver

@@ -9,17 +9,15 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{
-    Agent, AgentOptions, Camera, Child, Judged, Line, MediaServer, Region, cue, judge_in, overlay,
-    timeline, until,
+use harness::{Agent, Child, Judged, MediaServer, Region, judge_in, until};
+use integration::degrading::{
+    Recording, banner_s, on_air, paces, parameter_sets, quality, sends, steps, wait_for,
 };
 use integration::{long, report};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// Part of the barcode that is white with camera 7, and where a notice stands.
 const NOTICE: Region = Region {
@@ -35,110 +33,6 @@ const GRAPHIC: Region = Region {
     width: 0.1,
     height: 0.06,
 };
-
-/// Seconds that a notice stands: the short form looks at fewer pictures.
-fn banner_s() -> u64 {
-    if long() { 10 } else { 4 }
-}
-
-/// An agent that decides as fast as its settings allow and minds one trouble only; camera 7 on air
-/// with a white graphic.
-fn on_air(trouble: &str) -> (Agent, Camera) {
-    let banner = banner_s().to_string();
-    let settings = [
-        (trouble, "on"),
-        ("ENTER_S", "1"),
-        ("CPU_ENTER_S", "2"),
-        ("CHECK_S", "5"),
-        ("CPU_HIGH_PERCENT", "97"),
-        ("CPU_LOW_PERCENT", "92"),
-        ("BANNER_S", banner.as_str()),
-    ];
-    let agent = Agent::with(AgentOptions {
-        environment: settings
-            .map(|(key, value)| (format!("VISTTER__DEGRADED__{key}"), value.to_owned()))
-            .into(),
-        ..AgentOptions::default()
-    });
-    let camera = Camera::start(7);
-    agent.add_camera("7", &camera);
-    let white = json!({
-        "type": "text", "text": "MMMM", "x": 0.6, "y": 0.75, "font_size": 120,
-        "color": "#FFFFFF", "background": "#FFFFFF",
-    });
-    let graphics = vec![overlay("white", 0.0, 3600.0, white)];
-    let cues = vec![cue("a", "7", 0.0, 3600.0, 0.0)];
-    agent.preview(&timeline("show", 3600.0, cues, graphics));
-    (agent, camera)
-}
-
-/// What is recorded from now until it is asked for.
-struct Recording {
-    file: PathBuf,
-    recorder: Child,
-    _folder: TempDir,
-}
-
-impl Recording {
-    fn of(url: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("seen.nut");
-        let text = format!(
-            "-hide_banner -nostdin -loglevel error -y -rtsp_transport tcp -analyzeduration 5000000 \
-             -i {url} -map 0:v:0 -c copy -copyts -flush_packets 1 -f nut {}",
-            file.display()
-        );
-        let arguments: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
-        let log = folder.path().join("log");
-        let recorder = Child::start(Path::new("ffmpeg"), &arguments, &log);
-        let grows = || std::fs::metadata(&file).is_ok_and(|file| file.len() > 100_000);
-        let begun = until(Duration::from_secs(30), grows);
-        assert!(begun, "nothing is recorded: {}", recorder.log());
-        Self {
-            file,
-            recorder,
-            _folder: folder,
-        }
-    }
-
-    fn end(&mut self) -> &Path {
-        self.recorder.signal("INT");
-        let ended = self.recorder.ended_within(Duration::from_secs(10));
-        assert!(ended.is_some(), "the recorder does not end");
-        &self.file
-    }
-}
-
-fn quality(agent: &Agent) -> Value {
-    agent.api().get("/api/quality").ok()
-}
-
-#[track_caller]
-fn wait_for(agent: &Agent, seconds: u64, what: &str, done: impl Fn(&Value) -> bool) -> f64 {
-    let began = Instant::now();
-    let mut last = Value::Null;
-    let reached = until(Duration::from_secs(seconds), || {
-        last = quality(agent);
-        done(&last)
-    });
-    assert!(reached, "no {what} within {seconds} s: {last}");
-    began.elapsed().as_secs_f64()
-}
-
-fn sends(fps: f64) -> impl Fn(&Value) -> bool {
-    move |now| now["fps"].as_f64() == Some(fps)
-}
-
-/// The steps that were made: `(reason, lowered)`.
-fn steps(agent: &Agent) -> Vec<(String, bool)> {
-    let now = quality(agent);
-    let steps = now["steps"].as_array().cloned().unwrap_or_default();
-    let step = |one: &Value| {
-        let reason = one["reason"].as_str().unwrap_or_default().to_owned();
-        (reason, one["lowered"] == true)
-    };
-    steps.iter().map(step).collect()
-}
 
 /// Processes that do nothing as fast as they can, two for each core, nicer than the agent's.
 fn hogs() -> Vec<Child> {
@@ -209,36 +103,6 @@ fn encoder_load(agent: &Agent) -> f64 {
     (cpu_seconds(pid) - before) / began.elapsed().as_secs_f64()
 }
 
-/// Every distinct sequence parameter set of a recording.
-fn parameter_sets(file: &Path) -> BTreeSet<Vec<u8>> {
-    let raw = file.with_extension("h264");
-    let copied = Command::new("ffmpeg")
-        .args(["-v", "error", "-y", "-i"])
-        .arg(file)
-        .args(["-map", "0:v", "-c", "copy", "-f", "h264"])
-        .arg(&raw)
-        .status();
-    assert!(copied.unwrap().success());
-    let bytes = std::fs::read(&raw).unwrap();
-    let starts: Vec<usize> = (0..bytes.len().saturating_sub(3))
-        .filter(|at| bytes[*at..].starts_with(&[0, 0, 1]))
-        .map(|at| at + 3)
-        .collect();
-    let ends = starts.iter().skip(1).map(|next| next - 3);
-    let units = starts.iter().zip(ends.chain([bytes.len()]));
-    let unit = |(from, to): (&usize, usize)| {
-        let mut unit = bytes[*from..to].to_vec();
-        while unit.last() == Some(&0) {
-            unit.pop();
-        }
-        unit
-    };
-    units
-        .map(unit)
-        .filter(|unit| unit.first().is_some_and(|kind| kind & 31 == 7))
-        .collect()
-}
-
 /// The longest time from one key frame of a recording to the next, in seconds. What is missing because
 /// the encoder did not take it counts as one step of the lowest rate.
 fn longest_group(file: &Path) -> f64 {
@@ -265,14 +129,6 @@ fn longest_group(file: &Path) -> f64 {
         }
     }
     longest
-}
-
-/// Seconds between the frames of a recording, rounded to the frame of 1/30 s.
-fn paces(seen: &Judged) -> Vec<i64> {
-    seen.frames
-        .windows(2)
-        .map(|pair| (pair[1].pts_ns - pair[0].pts_ns + 16_666_667) / 33_333_333)
-        .collect()
 }
 
 /// Keeps a picture of a recording in the folder that `VISTTER_PICTURES` names, for somebody to look at.
@@ -410,60 +266,6 @@ fn the_operator_decides_otherwise(agent: &Agent) {
     assert!(sends(30.0)(&quality(agent)));
     assert_eq!(hold(false)["held"], false);
     wait_for(agent, 60, "step", sends(15.0));
-}
-
-#[test]
-#[ignore = "the long form: make degraded-long"]
-fn the_bit_rate_follows_the_network_only_when_every_destination_suffers() {
-    let (agent, _camera) = on_air("NETWORK");
-    let sinks = [MediaServer::start(), MediaServer::start()];
-    let lines = [0, 1].map(|n: usize| Line::to(sinks[n].rtmp_port));
-    for (n, line) in lines.iter().enumerate() {
-        let url = format!("rtmp://127.0.0.1:{}/live", line.port);
-        agent.add_destination(&format!("d{n}"), &url, "key");
-    }
-    agent.go_live(&["d0", "d1"]);
-    let ready = |sink: &MediaServer| sink.wait_ready("live/key", Duration::from_secs(20));
-    assert!(sinks.iter().all(ready));
-    // That of the first may be lost: nothing is lowered as long as it alone is weak.
-    let connection = || sinks[1].rtmp_publishers();
-    let before = connection();
-    let mut recording = Recording::of(&agent.rtsp("program"));
-    lines[0].narrow(50_000);
-    let alone = wait_for(&agent, 60, "weak destination", |now| {
-        now["weak_destinations"] == json!(["Sink d0"])
-    });
-    report("one weak destination told after, s", format!("{alone:.1}"));
-    std::thread::sleep(Duration::from_secs(4));
-    assert_eq!(quality(&agent)["bitrate_percent"], 100, "all are punished");
-    lines[1].narrow(50_000);
-    let down = wait_for(&agent, 60, "floor", |now| now["bitrate_percent"] == 50);
-    lines.iter().for_each(Line::widen);
-    let up = wait_for(&agent, 120, "full bit rate", |now| {
-        now["bitrate_percent"] == 100
-    });
-    report("to the floor and back, s", format!("{down:.1} {up:.1}"));
-    std::thread::sleep(Duration::from_secs(4));
-    let file = recording.end();
-    let network = |lowered| ("network_issues".to_owned(), lowered);
-    let made: Vec<_> = [true, true, true, false, false, false].map(network).into();
-    assert_eq!(steps(&agent), made, "{}", quality(&agent));
-    assert_eq!(connection(), before, "a connection was lost");
-    assert_eq!(parameter_sets(file).len(), 1, "the parameter sets changed");
-    let seen = judge_in(file, None, &[]);
-    assert_eq!(seen.black(), 0);
-    // The reader finds its clock with the first frame.
-    let odd = paces(&seen)
-        .iter()
-        .skip(1)
-        .filter(|pace| **pace != 1)
-        .count();
-    let figures = format!("{odd} of {}", seen.frames.len());
-    report(
-        "frames missing or doubled over six changes of the bit rate",
-        figures,
-    );
-    assert_eq!(odd, 0);
 }
 
 #[test]
