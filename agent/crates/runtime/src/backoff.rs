@@ -37,9 +37,9 @@ impl Backoff {
         jitter_percent: 10,
     };
 
-    /// 0.2 s, 0.4 s, 0.8 s … 10 s, a tenth of it random: for parts that are missed at once.
+    /// 50 ms, 0.1 s, 0.2 s … 10 s, a tenth of it random: for parts that are missed at once.
     pub const RESTART: Self = Self {
-        first: Duration::from_millis(200),
+        first: Duration::from_millis(50),
         cap: Duration::from_secs(10),
         jitter_percent: 10,
     };

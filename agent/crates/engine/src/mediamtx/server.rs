@@ -108,7 +108,8 @@ impl MediaMtx {
             .map_err(StartError::Client)?;
         let policy = Policy {
             backoff: Backoff::RESTART,
-            healthy_after: Duration::from_secs(30),
+            // It has answered and done its work by then; one that cannot begin ends sooner.
+            healthy_after: Duration::from_secs(3),
             drain: Duration::from_secs(5),
         };
         match choice {

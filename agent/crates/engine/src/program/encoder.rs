@@ -29,7 +29,7 @@ use std::time::Duration;
 /// run does not wait.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// A run of at least this length was healthy.
-const HEALTHY: Duration = Duration::from_secs(5);
+const HEALTHY: Duration = Duration::from_secs(2);
 /// Between two looks at the runs.
 const LOOK: Duration = Duration::from_millis(20);
 /// So many ends within so long are the encoder's own fault: another one is taken.
