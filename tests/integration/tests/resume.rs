@@ -135,13 +135,15 @@ fn a_show_that_ends_the_agent_each_time_is_left_off_with_a_word() {
     for _ in 0..3 {
         agent.kill();
         agent.launch_again();
-        // It ends before the show has run for long.
-        assert!(until(Duration::from_secs(10), || agent
-            .try_status()
-            .is_some()));
+        // It ends once the show is back, before that has run for long.
+        let back = |status: Value| status["mode"] == "preview";
+        let tried = || agent.try_status().is_some_and(back);
+        assert!(until(Duration::from_secs(20), tried), "{}", agent.log());
     }
     agent.kill();
     agent.start_again();
+    let told = || !notices(&agent.status()).is_empty();
+    assert!(until(Duration::from_secs(20), told), "{}", agent.log());
     let status = agent.status();
     assert_eq!(status["mode"], "idle");
     assert_eq!(notices(&status), ["SHOW_NOT_RESUMED"]);
