@@ -258,6 +258,28 @@ async fn a_destination_waits_for_an_encoder_that_is_being_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_media_server_that_cannot_come_back_is_not_told_as_on_air() {
+    let (rig, _encoder) = on_air().await;
+    let platform = platform(&["key"], Ports::free().unwrap()).await;
+    let egress = start(&rig, "only", platform.ports.rtmp, "key");
+    until(&egress, "active", active).await;
+    // A file stands where its configuration would be written.
+    let folder = rig.directory.path().join("mediamtx");
+    let pid = rig.pid();
+    std::fs::rename(&folder, rig.directory.path().join("away")).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    let kill = Launch::new("kill").args(["-KILL", &pid.to_string()]);
+    let kill = rig.launcher.launch(kill).unwrap();
+    assert!(kill.wait_timeout(LONG).unwrap().is_success());
+    let status = until(&egress, "told as away", |status| !active(status)).await;
+    assert_eq!(status.kbps, 0);
+    egress.stop().await;
+    rig.stop.cancel();
+    timeout(LONG, rig.supervisor.ended()).await.unwrap();
+    platform.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_media_server_sends_again_by_itself() {
     let (rig, encoder) = on_air().await;
     let sink = platform(&["key"], Ports::free().unwrap()).await;

@@ -111,10 +111,7 @@ impl Driver {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
             self.advance(&snapshot).await;
-            // A media server that waits for another destination's server says nothing for a while, and
-            // sends on: what is on air is judged by what was seen, and not by its silence. One that is
-            // away is told by a snapshot of nothing.
-            let silent = self.state.is_active() && snapshot.at_ns == self.looked_ns;
+            let silent = self.state.is_active() && is_silent(&snapshot, self.looked_ns);
             self.looked_ns = snapshot.at_ns;
             if !silent {
                 if let Some(event) = self.look(&snapshot) {
@@ -340,6 +337,13 @@ impl Driver {
             changed
         });
     }
+}
+
+/// Whether the media server has said nothing since the last look. One that waits for another
+/// destination's server says nothing for a while, and sends on: what is on air is judged by what was
+/// seen, and not by its silence. One that is away has no path at all.
+fn is_silent(snapshot: &Snapshot, looked_ns: u64) -> bool {
+    snapshot.at_ns == looked_ns && !snapshot.paths.is_empty()
 }
 
 /// Waits for the answer to a question, for ever where there is none.

@@ -10,6 +10,7 @@ use control::{CommandRow, Memory, OutboxRow, Row, Stored};
 use link::{KeepError, Keeper};
 use protocol::command::Target;
 use protocol::{Digest, Floor, Lane, MessageId, TrustRecord, Window};
+use runtime::chain;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Batch, ReadError, Store, Tree, WriteError};
@@ -50,19 +51,9 @@ fn hold_id(target: &Target) -> Result<String, KeepError> {
     Ok(format!("hold-{}", Digest::of(&text)))
 }
 
-fn text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
-}
-
 /// What never has a form that can be kept or read.
 fn never(error: &dyn std::error::Error) -> KeepError {
-    KeepError::Never(text(error))
+    KeepError::Never(chain(error))
 }
 
 /// Whether another try may help.
@@ -71,13 +62,13 @@ fn unwritten(error: &WriteError) -> KeepError {
         WriteError::Id
         | WriteError::Shape { .. }
         | WriteError::TooLarge { .. }
-        | WriteError::Secret(_) => KeepError::Never(text(error)),
-        _ => KeepError::Now(text(error)),
+        | WriteError::Secret(_) => KeepError::Never(chain(error)),
+        _ => KeepError::Now(chain(error)),
     }
 }
 
 fn unread(error: &ReadError) -> KeepError {
-    KeepError::Now(text(error))
+    KeepError::Now(chain(error))
 }
 
 impl RowKeeper {

@@ -4,6 +4,7 @@ use crate::assets::AssetError;
 use crate::outage::Outage;
 use model::{CameraId, DestinationId, IdError, StreamId, TimelineId};
 use protocol::{Code, HasCode, Problem};
+use runtime::chain;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -130,13 +131,7 @@ impl From<Fault> for Problem {
 pub(super) fn refuse(error: &impl HasCode) -> Problem {
     let problem = error.problem();
     if problem.code == Code::Internal {
-        let mut causes = Vec::new();
-        let mut next = std::error::Error::source(error);
-        while let Some(cause) = next {
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
-        tracing::error!(%error, causes = causes.join(": "), "A command met a fault of ours.");
+        tracing::error!(error = chain(error), "A command met a fault of ours.");
     }
     problem
 }

@@ -9,6 +9,7 @@ use super::inputs::Need;
 use super::parts::Parts;
 use engine::input::{Inlet, Input, InputSource, InputSpec, SourceState};
 use model::{AudioPolicy, InputId, Pattern, Size, Source, Still};
+use runtime::chain;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,15 +173,4 @@ pub(super) async fn first_picture(rundown: &Rundown, open: &BTreeMap<InputId, Op
     };
     // Without a picture the show begins all the same, with the pattern.
     let _late = tokio::time::timeout(FIRST_PICTURE, there).await;
-}
-
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

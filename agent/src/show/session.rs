@@ -7,7 +7,7 @@ use super::board::{Board, Standing};
 use super::director::{Order, Orders, ShowDirector, Taken};
 use super::encoding::{Meter, STALL, choose, outputs};
 use super::gallery::Gallery;
-use super::opening::{Open, chain, sound, still};
+use super::opening::{Open, sound, still};
 use super::parts::Parts;
 use super::resume::{Anchor, Moment};
 use super::sources::{AHEAD_S, Format, Sources};
@@ -18,7 +18,7 @@ use engine::trial::Trial;
 use model::{
     CameraId, FrameRate, InputId, Pattern, Profile, ProfileName, Shot, Source, Transition,
 };
-use runtime::Clock;
+use runtime::{Clock, chain};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -4,7 +4,7 @@
 
 use super::ShowError;
 use super::encoding::STALL;
-use super::opening::{chain, open, sound, source_of, still};
+use super::opening::{open, sound, source_of, still};
 use super::parts::Parts;
 use ::program::{Ask, Bus, Take};
 use engine::input::{Input, InputSource, InputSpec};
@@ -12,6 +12,7 @@ use engine::mediamtx::PathName;
 use engine::program::{AudioCodec, EncoderSpec, Output, Program, ProgramSpec};
 use engine::trial::Trial;
 use model::{CameraId, Director, FramePlan, InputHealth, InputId, Pattern, Profile, Shot, Source};
+use runtime::chain;
 use std::sync::Arc;
 
 /// The camera's input.

@@ -37,6 +37,7 @@ mod picture;
 mod place;
 mod server;
 mod show;
+mod still;
 mod tap;
 mod wall;
 
@@ -63,5 +64,6 @@ pub use picture::FLASH;
 pub use place::{build_folder, free_port, root, tmp};
 pub use server::{MediaServer, ServerOptions};
 pub use show::{all_active, camera_body, cue, overlay, timeline};
+pub use still::Stillness;
 pub use tap::{Sighting, Tap};
 pub use wall::WallClock;

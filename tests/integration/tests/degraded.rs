@@ -9,7 +9,7 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, Child, Judged, MediaServer, Region, judge_in, until};
+use harness::{Agent, Child, Judged, MediaServer, Region, judge_in, signal, until};
 use integration::degrading::{
     Recording, banner_s, on_air, paces, parameter_sets, quality, sends, steps, wait_for,
 };
@@ -82,25 +82,13 @@ fn notice_seconds(seen: &Judged) -> f64 {
     (with[with.len() - 1] - with[0]) as f64 / 1e9
 }
 
-/// Processor seconds of a process so far.
-fn cpu_seconds(pid: u64) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: f64 = fields
-        .split_ascii_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok())
-        .sum();
-    ticks / 100.0
-}
-
 /// Processor seconds that the encoder takes in a second of program, over three of them.
 fn encoder_load(agent: &Agent) -> f64 {
-    let pid = agent.encoder_pid().unwrap();
-    let (began, before) = (Instant::now(), cpu_seconds(pid));
+    let encoder = u32::try_from(agent.encoder_pid().unwrap()).unwrap();
+    let used = || harness::chaos::cpu_s(encoder).expect("the encoder runs");
+    let (began, before) = (Instant::now(), used());
     std::thread::sleep(Duration::from_secs(3));
-    (cpu_seconds(pid) - before) / began.elapsed().as_secs_f64()
+    (used() - before) / began.elapsed().as_secs_f64()
 }
 
 /// The longest time from one key frame of a recording to the next, in seconds. What is missing because
@@ -273,17 +261,13 @@ fn an_overloaded_encoder_loses_the_graphics_and_gets_them_back() {
     let (agent, _camera) = on_air("ENCODER_OVERLOAD");
     let mut recording = Recording::of(&agent.rtsp("program"));
     let dropped = || agent.status()["metrics"]["dropped"].as_u64().unwrap_or(0);
-    let signal = |name: &str| {
-        let pid = agent.encoder_pid().unwrap().to_string();
-        let sent = Command::new("kill").args([name, &pid]).status();
-        assert!(sent.unwrap().success());
-    };
+    let encoder = || u32::try_from(agent.encoder_pid().unwrap()).unwrap();
     let off = until(Duration::from_secs(60), || {
         // It is held until it leaves a frame behind, and not for as long as it takes to be replaced.
         let before = dropped();
-        signal("-STOP");
+        signal(encoder(), "STOP");
         until(Duration::from_millis(700), || dropped() > before);
-        signal("-CONT");
+        signal(encoder(), "CONT");
         std::thread::sleep(Duration::from_millis(200));
         quality(&agent)["graphics"] == false
     });

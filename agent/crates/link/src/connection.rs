@@ -11,7 +11,7 @@ use bytes::Bytes;
 use control::{BatchId, Config, Core, Effect, Row};
 use futures_util::{SinkExt, Stream, StreamExt};
 use protocol::{Code, Flags, Nonce, Timestamp};
-use runtime::{Backoff, CancellationToken, Clock};
+use runtime::{Backoff, CancellationToken, Clock, chain};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -232,7 +232,7 @@ async fn connections(
             Err(Session::Setup(error)) => return Err(error),
             Err(Session::Connect(error)) => {
                 let refused = error.is_refusal();
-                let text = text(&error);
+                let text = chain(&error);
                 parts.status.send_modify(|status| {
                     if refused {
                         status.state = LinkState::AuthFailed;
@@ -265,20 +265,6 @@ async fn connections(
         });
         sleep(wait).await;
     }
-}
-
-/// An error with its causes, in one line.
-fn text(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        if !line.contains(&next_text) {
-            line = format!("{line}: {next_text}");
-        }
-        cause = next.source();
-    }
-    line
 }
 
 /// Why a session did not begin.

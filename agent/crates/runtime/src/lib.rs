@@ -5,6 +5,7 @@
 
 mod backoff;
 mod boot;
+mod chain;
 mod clock;
 mod random;
 mod shutdown;
@@ -13,6 +14,7 @@ mod task;
 
 pub use backoff::{Backoff, BackoffError};
 pub use boot::Boot;
+pub use chain::chain;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use random::random;
 pub use shutdown::Shutdown;

@@ -3,7 +3,7 @@
 //! Owns the tasks of all units, their back-off and their end. Never knows what a unit does: a unit is
 //! a factory of futures. A panic counts as a failure of its unit and touches no other.
 
-use crate::{Backoff, CancellationToken, Task, random, spawn};
+use crate::{Backoff, CancellationToken, Task, chain, random, spawn};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -205,7 +205,7 @@ where
         own.cancel(); // whatever it left behind ends too
         let error: Arc<str> = match ended {
             Ok(()) => return Exit::Finished,
-            Err(error) => text(error.as_ref()).into(),
+            Err(error) => chain(error.as_ref()).into(),
         };
         failures = if began.elapsed() >= policy.healthy_after {
             1
@@ -229,17 +229,6 @@ async fn drain<T>(name: &str, limit: Duration, mut work: Task<T>) -> Exit {
     tracing::warn!(unit = name, ?limit, "Unit did not end in time; aborted.");
     work.abort();
     Exit::Aborted
-}
-
-/// An error with its causes, in one line.
-fn text(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        line = format!("{line}: {next}");
-        cause = next.source();
-    }
-    line
 }
 
 #[cfg(test)]

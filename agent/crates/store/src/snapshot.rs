@@ -1,7 +1,8 @@
 //! Copies of the database beside it, for the day on which it cannot be opened.
 //!
 //! A snapshot is one JSON file: keys and values as they are (secrets stay sealed), the time, and a
-//! digest. What was done up to a moment is left out, since a copy is older than the moment. The newest [`KEPT`] are kept.
+//! digest. What was done up to a moment is left out, since a copy is older than the moment. The newest
+//! [`KEPT`] are kept.
 
 use crate::error::WriteError;
 use crate::files;

@@ -13,7 +13,7 @@ mod world;
 
 pub use plan::{Plan, Planned};
 pub use report::{Episode, Report};
-pub use resources::{Process, Role, Sample};
+pub use resources::{Process, Role, Sample, cpu_s};
 pub use run::{Course, run};
 pub use trouble::{Allowed, Trouble};
 pub use world::World;

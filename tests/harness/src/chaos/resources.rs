@@ -148,6 +148,12 @@ pub(crate) fn cmdline(id: u32) -> String {
     String::from_utf8_lossy(&line).replace('\0', " ")
 }
 
+/// Processor time of a process so far, in seconds; none if it has ended.
+#[must_use]
+pub fn cpu_s(id: u32) -> Option<f64> {
+    cpu(id).map(|(own, _)| own)
+}
+
 /// Processor time in seconds: its own, and that of its children that have ended.
 fn cpu(id: u32) -> Option<(f64, f64)> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;

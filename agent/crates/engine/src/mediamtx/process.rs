@@ -6,7 +6,7 @@ use super::keeper::Board;
 use super::log::Log;
 use super::{Health, Managed, PortInUse, config};
 use crate::process::{Launch, LaunchError, Launcher, Stdout};
-use runtime::CancellationToken;
+use runtime::{CancellationToken, chain};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -51,10 +51,7 @@ pub(super) async fn run(
 ) -> Result<(), ServerError> {
     let result = once(&stop, &launcher, &managed, &board, &log).await;
     if let Err(error) = &result {
-        let reason = match std::error::Error::source(error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        };
+        let reason = chain(error);
         let in_use = match error {
             ServerError::PortsInUse(ports) => ports.as_slice().into(),
             _ => [].into(),
