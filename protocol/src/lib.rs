@@ -20,6 +20,7 @@ mod replay;
 mod report;
 pub mod schema;
 mod time;
+mod topic;
 mod trust;
 pub mod verify;
 mod version;
@@ -41,6 +42,7 @@ pub use report::{
     ProgressState, Receipt, StreamMetrics,
 };
 pub use time::{TimeError, Timestamp};
+pub use topic::{Carried, Topics};
 pub use trust::{
     AdoptError, KEY_LIMIT, KeyRecord, Keyset, RootKey, RootRecord, Trust, TrustRecord,
 };

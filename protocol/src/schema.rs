@@ -7,6 +7,7 @@ use crate::hello::{Hello, Welcome};
 use crate::kind::{Kind, Signer};
 use crate::message::{CommandMessage, Message};
 use crate::report::{Ack, Event, Metrics, Progress, Receipt};
+use crate::topic::Carried;
 use crate::trust::{Keyset, RootRecord};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -150,6 +151,7 @@ fn asyncapi() -> Value {
                 "payload": { "$ref": "envelope.json" },
                 "x-signed-payload": { "$ref": format!("{name}.json") },
                 "x-signed-by": signer(kind),
+                "x-mqtt": at_broker(kind),
             }),
         );
         channel.insert(
@@ -187,6 +189,17 @@ fn asyncapi() -> Value {
         },
         "components": { "messages": messages },
         "x-commands": commands,
+    })
+}
+
+/// How a message goes where the channel is a broker.
+fn at_broker(kind: Kind) -> Value {
+    Carried::of(kind).map_or(Value::Null, |carried| {
+        json!({
+            "topic": format!("vistter/v1/{{tenant_id}}/{{device_id}}/{}", carried.topic),
+            "qos": u8::from(carried.kept),
+            "retain": carried.retained,
+        })
     })
 }
 
