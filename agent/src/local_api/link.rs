@@ -19,7 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// How the link to Studio is.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"serial": "VS-7K3M-Q2XR-9TBW", "device_id": "dev-1", "state": "online",
-    "address": "wss://studio.example:443", "sessions": 1, "failures": 0, "last_error": null,
+    "address": "wss://studio.example:443", "fallback": false, "sessions": 1, "failures": 0, "last_error": null,
     "next_try_ms": null, "open_commands": 0, "outbox": 0, "carried_out": 12,
     "refused": {"SIGNATURE_INVALID": 1}, "alerts": {}, "events_lost": 0}))]
 struct LinkView {
@@ -30,8 +30,10 @@ struct LinkView {
     /// `unpaired`, `connecting`, `online`, `backoff` or `auth_failed`.
     #[schema(value_type = String)]
     state: LinkState,
-    /// Where the connection goes.
+    /// Where the connection goes: `wss://` or, over MQTT, `mqtts://`.
     address: Option<String>,
+    /// It is not the best of the ways that pairing gave; that one is tried meanwhile.
+    fallback: bool,
     /// Sessions since the agent started.
     sessions: u64,
     /// Failures in a row.
@@ -75,6 +77,7 @@ async fn link_status(State(app): State<AppState>) -> Json<LinkView> {
         device_id,
         state: status.state,
         address: status.address,
+        fallback: status.fallback,
         sessions: status.sessions,
         failures: status.failures,
         last_error: status.last_error,

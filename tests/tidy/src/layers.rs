@@ -48,6 +48,7 @@ pub const BANS: &[(&str, &[&str])] = &[
     ("rust-embed", &["vistter-agent"]),
     ("resvg", &["overlay", "harness"]),
     ("schemars", &["protocol"]),
+    ("rumqttc", &["link", "sandbox"]),
     ("openssl", &[]),
     ("openssl-sys", &[]),
     ("native-tls", &[]),

@@ -1,4 +1,4 @@
-//! One connection: TCP, TLS, and the upgrade to a WebSocket. Gives a stream of messages or a reason.
+//! One WebSocket: TCP, TLS, and the upgrade. Gives a stream of messages or a reason.
 
 use protocol::SIZE_LIMIT;
 use rustls::ClientConfig;
@@ -21,16 +21,22 @@ use url::Url;
 const SUBPROTOCOL: &str = "vistter.v1";
 
 /// TCP, TLS and the upgrade have to be done in this time together.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Most bytes that wait to be written.
 const WRITE_BUFFER: usize = 4 * SIZE_LIMIT;
+
+/// The port of `wss` and `https`.
+pub(crate) const PORT: u16 = 443;
+
+/// An open WebSocket.
+pub(crate) type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The address is none that can be connected to.
-    #[error("{0:?} is no address that begins with wss:// or https://")]
+    #[error("{0:?} is no address that begins with wss://, mqtts:// or https://")]
     Address(String),
     /// Nobody answers there.
     #[error("nobody answers at {address}")]
@@ -62,6 +68,18 @@ pub enum ConnectError {
         #[source]
         source: Box<WsError>,
     },
+    /// The broker refused the device.
+    #[error("the broker refused the device: {0}")]
+    Denied(String),
+    /// What answers is no broker, or none that the device can speak to now.
+    #[error("{address} is no broker that takes the device")]
+    Broker {
+        /// Where.
+        address: String,
+        /// Why not.
+        #[source]
+        source: Box<rumqttc::ConnectionError>,
+    },
     /// It took too long.
     #[error("{0} did not answer in time")]
     Timeout(String),
@@ -71,7 +89,7 @@ impl ConnectError {
     /// Whether Studio knows the device and does not want it.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(401 | 403))
+        matches!(self, Self::Refused(401 | 403) | Self::Denied(_))
     }
 }
 
@@ -83,7 +101,7 @@ pub(crate) async fn connect(
     let wrong = || ConnectError::Address(url.to_string());
     let host = url.host_str().ok_or_else(wrong)?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port().unwrap_or(443);
+    let port = url.port().unwrap_or(PORT);
     let address = format!("{host}:{port}");
     let name = ServerName::try_from(bare.to_owned()).map_err(|_error| wrong())?;
     let tcp = TcpStream::connect((bare, port)).await;
@@ -104,28 +122,24 @@ pub(crate) async fn open(
     url: &Url,
     tls: Arc<ClientConfig>,
     bearer: &str,
-) -> Result<WebSocketStream<TlsStream<TcpStream>>, ConnectError> {
+) -> Result<Socket, ConnectError> {
     let opening = tokio::time::timeout(OPEN_LIMIT, upgrade(url, tls, bearer));
     opening
         .await
-        .unwrap_or_else(|_| Err(ConnectError::Timeout(place(url))))
+        .unwrap_or_else(|_| Err(ConnectError::Timeout(place(url, PORT))))
 }
 
-/// Host and port, for messages.
-pub(crate) fn place(url: &Url) -> String {
+/// Host and port, for messages; `default` is the port where the address names none.
+pub(crate) fn place(url: &Url, default: u16) -> String {
     format!(
         "{}://{}:{}",
         url.scheme(),
         url.host_str().unwrap_or("?"),
-        url.port().unwrap_or(443)
+        url.port().unwrap_or(default)
     )
 }
 
-async fn upgrade(
-    url: &Url,
-    tls: Arc<ClientConfig>,
-    bearer: &str,
-) -> Result<WebSocketStream<TlsStream<TcpStream>>, ConnectError> {
+async fn upgrade(url: &Url, tls: Arc<ClientConfig>, bearer: &str) -> Result<Socket, ConnectError> {
     let wrong = || ConnectError::Address(url.to_string());
     if url.scheme() != "wss" {
         return Err(wrong());
@@ -150,7 +164,7 @@ async fn upgrade(
         Ok((socket, _)) => Ok(socket),
         Err(WsError::Http(answer)) => Err(ConnectError::Refused(answer.status().as_u16())),
         Err(source) => Err(ConnectError::Upgrade {
-            address: place(url),
+            address: place(url, PORT),
             source: Box::new(source),
         }),
     }

@@ -1,45 +1,26 @@
 //! The link as a unit: the driver, whoever keeps its rows, and the connection that comes and goes.
 
-use crate::channel::{self, ConnectError};
-use crate::claims::{self, Claims};
-use crate::driver::{Driver, Input, OUTGOING};
-use crate::identity::{Identity, IdentityError, Pairing, Transport, random_hex, random_id};
+use crate::delivery::Deliveries;
+use crate::driver::{Carrier, Driver, Input};
+use crate::identity::{Identity, IdentityError, Pairing, random_id};
 use crate::seams::{Hands, KeepError, Keeper};
-use crate::status::{LinkState, LinkStatus};
-use crate::tls::{self, Checks, Pins, TlsError};
-use bytes::Bytes;
+use crate::status::LinkStatus;
+use crate::tls::TlsError;
+use crate::ways::{self, Way};
 use control::{BatchId, Config, Core, Effect, Row};
-use futures_util::{SinkExt, Stream, StreamExt};
-use protocol::{Code, Flags, Nonce, Timestamp};
-use runtime::{Backoff, CancellationToken, Clock, chain};
+use protocol::{Flags, Timestamp};
+use runtime::{CancellationToken, Clock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
-use url::Url;
+use tokio::time::sleep;
 
 /// No agent was built before this: 2026-11-01T00:00:00Z.
-const NOT_BEFORE_MS: u64 = 1_793_491_200_000;
+pub(crate) const NOT_BEFORE_MS: u64 = 1_793_491_200_000;
 
 /// Inputs that may wait for the driver; a sender that is faster waits in its TCP connection.
 const INBOX: usize = 256;
-
-/// How often the connection is tried by a ping.
-const PING: Duration = Duration::from_secs(4);
-
-/// A connection on which nothing comes for so long is dead.
-const DEAD: Duration = Duration::from_secs(12);
-
-/// The welcome has to come in this time.
-const WELCOME: Duration = Duration::from_secs(10);
-
-/// A session that lasted this long has forgotten the failures before it.
-const STABLE: Duration = Duration::from_secs(60);
-
-/// How long a write may take.
-const WRITE: Duration = Duration::from_secs(12);
 
 /// How long to wait before rows are tried to be kept again.
 const KEEP_AGAIN: Duration = Duration::from_secs(1);
@@ -76,7 +57,7 @@ pub enum SetupError {
     #[error("the link's rows cannot be read or kept")]
     Keep(#[from] KeepError),
     /// Pairing gave no address that this agent can connect to.
-    #[error("pairing gave no wss:// address")]
+    #[error("pairing gave no wss:// or mqtts:// address")]
     NoAddress,
     /// A part of it ended.
     #[error("a part of the link ended: {0}")]
@@ -85,9 +66,10 @@ pub enum SetupError {
 
 /// What one run of the link goes by.
 pub struct Setup {
-    identity: Identity,
-    pairing: Pairing,
-    urls: Vec<Url>,
+    pub(crate) identity: Identity,
+    pub(crate) pairing: Pairing,
+    /// Never empty; the best comes first.
+    pub(crate) ways: Vec<Way>,
 }
 
 impl Setup {
@@ -98,15 +80,14 @@ impl Setup {
     pub fn new(identity: &Identity, pairing: &Pairing) -> Result<Self, SetupError> {
         let _believed = pairing.trust()?;
         let _signs = identity.signing_key()?;
-        let ways = pairing.ways().into_iter();
-        let urls: Vec<Url> = ways.filter_map(Transport::address).collect();
-        if urls.is_empty() {
+        let ways: Vec<Way> = pairing.ways().into_iter().filter_map(Way::of).collect();
+        if ways.is_empty() {
             return Err(SetupError::NoAddress);
         }
         Ok(Self {
             identity: identity.clone(),
             pairing: pairing.clone(),
-            urls,
+            ways,
         })
     }
 }
@@ -147,6 +128,8 @@ pub async fn run(
         rows,
         status: Arc::clone(&parts.status),
         out: None,
+        carrier: Carrier::default(),
+        deliveries: Deliveries::default(),
         running: BTreeMap::new(),
         kept: Vec::new(),
         idle_ticks: 0,
@@ -157,7 +140,7 @@ pub async fn run(
         kept = keep(Arc::clone(&parts.keeper), batches, report.clone()) => {
             kept.and_then(|()| Err(ended("its keeper")))
         }
-        connected = connections(&setup, &parts, &report) => connected,
+        connected = ways::connections(&setup, &parts, &report) => connected,
     }
 }
 
@@ -207,181 +190,6 @@ async fn keep(
         }
     }
     Ok(())
-}
-
-/// Connects, and connects again, until the whole link is dropped.
-async fn connections(
-    setup: &Setup,
-    parts: &Parts,
-    report: &mpsc::Sender<Input>,
-) -> Result<(), SetupError> {
-    let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), 100)
-        .expect("a second, a minute, all of it random");
-    let mut failures = 0_u32;
-    loop {
-        let which = usize::try_from(failures).unwrap_or(0) % setup.urls.len();
-        let url = &setup.urls[which];
-        parts.status.send_modify(|status| {
-            status.state = LinkState::Connecting;
-            status.address = Some(channel::place(url));
-            status.next_try_ms = None;
-        });
-        let began = Instant::now();
-        let error = match session(setup, parts, report, url).await {
-            Ok(why) => why.to_owned(),
-            Err(Session::Setup(error)) => return Err(error),
-            Err(Session::Connect(error)) => {
-                let refused = error.is_refusal();
-                let text = chain(&error);
-                parts.status.send_modify(|status| {
-                    if refused {
-                        status.state = LinkState::AuthFailed;
-                    }
-                });
-                text
-            }
-        };
-        if report.send(Input::Closed).await.is_err() {
-            return Err(SetupError::Ended("its driver".to_owned()));
-        }
-        if began.elapsed() >= STABLE {
-            failures = 0;
-        }
-        failures = failures.saturating_add(1);
-        let wait = backoff.delay(failures, runtime::random());
-        tracing::info!(
-            failures,
-            ?wait,
-            error,
-            "No connection to Studio; the show goes on."
-        );
-        parts.status.send_modify(|status| {
-            if status.state != LinkState::AuthFailed {
-                status.state = LinkState::Backoff;
-            }
-            status.failures = failures;
-            status.last_error = Some(error);
-            status.next_try_ms = u64::try_from(wait.as_millis()).ok();
-        });
-        sleep(wait).await;
-    }
-}
-
-/// Why a session did not begin.
-enum Session {
-    Setup(SetupError),
-    Connect(ConnectError),
-}
-
-impl From<SetupError> for Session {
-    fn from(error: SetupError) -> Self {
-        Self::Setup(error)
-    }
-}
-
-impl From<ConnectError> for Session {
-    fn from(error: ConnectError) -> Self {
-        Self::Connect(error)
-    }
-}
-
-/// One connection from its beginning to its end; gives the reason of its end.
-async fn session(
-    setup: &Setup,
-    parts: &Parts,
-    report: &mpsc::Sender<Input>,
-    url: &Url,
-) -> Result<&'static str, Session> {
-    let identity = &setup.identity;
-    let floor = Duration::from_millis(setup.pairing.paired_at.millis().max(NOT_BEFORE_MS));
-    let checks = Checks {
-        ca_pem: Some(&setup.pairing.ca_pem),
-        pins: Pins::These(&setup.pairing.spki_pins),
-        device: Some((&setup.pairing.client_cert_pem, identity.tls_key_pem())),
-        floor,
-    };
-    let tls = tls::client(&checks, Arc::clone(&parts.clock)).map_err(SetupError::from)?;
-    let wall = parts.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
-    let claims = Claims {
-        device: setup.pairing.device_id.as_str(),
-        serial: identity.serial.as_str(),
-        host: url.host_str().unwrap_or_default(),
-        now_s: wall.unwrap_or_default().max(floor).as_secs(),
-    };
-    let key = identity.signing_key().map_err(SetupError::from)?;
-    let bearer = claims::token(&claims, &key).map_err(SetupError::from)?;
-    let socket = channel::open(url, tls, &bearer).await?;
-    let nonce = random_hex().map_err(SetupError::from)?;
-    let nonce = Nonce::parse(nonce).expect("32 hex digits");
-    let (out, outgoing) = mpsc::channel(OUTGOING);
-    let before = parts.status.borrow().sessions;
-    if report.send(Input::Opened { nonce, out }).await.is_err() {
-        return Ok("the agent stops");
-    }
-    let (sink, stream) = socket.split();
-    let mut status = parts.status.subscribe();
-    let unwelcome = async move {
-        let welcomed = status.wait_for(|status| status.sessions > before);
-        let in_time = timeout(WELCOME, welcomed).await.is_ok();
-        if in_time {
-            std::future::pending::<()>().await;
-        }
-        "Studio did not say welcome in time"
-    };
-    Ok(tokio::select! {
-        why = read(stream, report) => why,
-        why = write(sink, outgoing) => why,
-        why = unwelcome => why,
-    })
-}
-
-/// Reads until the connection ends or nothing comes any more: pings are answered by an honest peer.
-async fn read(
-    mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
-    report: &mpsc::Sender<Input>,
-) -> &'static str {
-    loop {
-        let input = match timeout(DEAD, stream.next()).await {
-            Err(_) => return "nothing came for 12 s",
-            Ok(None) => return "Studio closed the connection",
-            Ok(Some(Err(WsError::Capacity(_)))) => {
-                let _gone = report.send(Input::Garbage(Code::TooLarge)).await;
-                return "a message was too large";
-            }
-            Ok(Some(Err(_))) => return "the connection broke",
-            Ok(Some(Ok(Message::Text(text)))) => Input::Message(Bytes::from(text).to_vec()),
-            Ok(Some(Ok(Message::Close(_)))) => return "Studio closed the connection",
-            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
-            Ok(Some(Ok(Message::Binary(_) | Message::Frame(_)))) => Input::Garbage(Code::Malformed),
-        };
-        if report.send(input).await.is_err() {
-            return "the agent stops";
-        }
-    }
-}
-
-/// Writes what is queued, and pings. The only writer of its connection.
-async fn write(
-    mut sink: impl futures_util::Sink<Message, Error = WsError> + Unpin,
-    mut outgoing: mpsc::Receiver<Vec<u8>>,
-) -> &'static str {
-    let mut ping = interval(PING);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let message = tokio::select! {
-            envelope = outgoing.recv() => match envelope.map(Utf8Bytes::try_from) {
-                Some(Ok(text)) => Message::Text(text),
-                Some(Err(_)) => continue,
-                None => return "the agent closed the connection",
-            },
-            _ = ping.tick() => Message::Ping(Bytes::new()),
-        };
-        match timeout(WRITE, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return "the connection broke",
-            Err(_) => return "Studio does not read",
-        }
-    }
 }
 
 #[cfg(test)]

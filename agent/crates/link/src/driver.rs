@@ -4,6 +4,7 @@
 //! whoever keeps them, messages into the connection's queue, commands into tasks of their own, and what
 //! became of them comes back as an [`Input`].
 
+use crate::delivery::{Deliveries, Delivery};
 use crate::seams::{Hands, Work};
 use crate::status::{LinkState, LinkStatus};
 use control::{BatchId, Core, Effect, Outcome, Row};
@@ -40,15 +41,27 @@ pub(crate) struct Running {
     ended: CancellationToken,
 }
 
+/// What carries a connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Carrier {
+    /// What was meant for earlier connections can come on this one.
+    pub(crate) keeps: bool,
+    /// Cancelled when Studio has said welcome.
+    pub(crate) welcomed: CancellationToken,
+}
+
 /// Something that happened.
 pub(crate) enum Input {
     /// A connection is open; the hello goes first. Dropping `out` closes the connection.
     Opened {
         nonce: Nonce,
         out: mpsc::Sender<Vec<u8>>,
+        carrier: Carrier,
     },
     /// A message has come on it.
     Message(Vec<u8>),
+    /// A message has come on it that its carrier keeps until it is settled.
+    Delivered(Vec<u8>, Delivery),
     /// A message has come that is none.
     Garbage(Code),
     /// It is gone.
@@ -73,6 +86,8 @@ pub(crate) struct Driver {
     pub(crate) rows: mpsc::Sender<(BatchId, Vec<Row>)>,
     pub(crate) status: Arc<watch::Sender<LinkStatus>>,
     pub(crate) out: Option<mpsc::Sender<Vec<u8>>>,
+    pub(crate) carrier: Carrier,
+    pub(crate) deliveries: Deliveries,
     pub(crate) running: BTreeMap<MessageId, Running>,
     /// Commands that are done and keep what they touched.
     pub(crate) kept: Vec<MessageId>,
@@ -104,6 +119,7 @@ impl Driver {
                 },
             };
             self.carry_out(effects)?;
+            self.deliveries.settle();
             self.show();
         }
     }
@@ -131,15 +147,24 @@ impl Driver {
     fn take(&mut self, input: Input) -> Vec<Effect> {
         let now = self.boot_ms();
         match input {
-            Input::Opened { nonce, out } => {
+            Input::Opened {
+                nonce,
+                out,
+                carrier,
+            } => {
                 self.core.connected(nonce.clone());
                 let hello = self.hello(nonce);
                 let envelope = self.core.hello(&hello, now);
                 self.out = Some(out);
+                self.carrier = carrier;
                 self.send(envelope);
                 Vec::new()
             }
             Input::Message(bytes) => self.message(&bytes, now),
+            Input::Delivered(bytes, delivery) => {
+                self.deliveries.come(delivery);
+                self.message(&bytes, now)
+            }
             Input::Garbage(code) => {
                 self.status.send_modify(|status| status.refuse(code));
                 Vec::new()
@@ -149,7 +174,10 @@ impl Driver {
                 self.out = None;
                 Vec::new()
             }
-            Input::Kept(batch) => self.core.committed(batch, now),
+            Input::Kept(batch) => {
+                self.deliveries.kept();
+                self.core.committed(batch, now)
+            }
             Input::Done(id, outcome) => {
                 self.running.remove(&id);
                 let word = match &outcome {
@@ -197,15 +225,19 @@ impl Driver {
                     status.last_error = None;
                     status.next_try_ms = None;
                 });
+                self.carrier.welcomed.cancel();
                 tracing::info!(session = %welcome.session_id, "Studio welcomes the device.");
                 effects
             }
             Err(error) => {
-                tracing::warn!(%error, "A welcome that is none; the connection is closed.");
+                tracing::warn!(%error, "A welcome that is none.");
                 self.status
                     .send_modify(|status| status.refuse(error.code()));
-                // Whoever answers so is not believed: the connection ends with its queue.
-                self.out = None;
+                // Whoever answers so is not believed: the connection ends with its queue. Through a broker
+                // the answer to an earlier hello can come late, and the right one after it.
+                if !self.carrier.keeps {
+                    self.out = None;
+                }
                 Vec::new()
             }
         }
@@ -262,6 +294,7 @@ impl Driver {
         while let Some(effect) = queue.pop_front() {
             match effect {
                 Effect::Persist { batch, rows } => {
+                    self.deliveries.persisting();
                     if self.rows.try_send((batch, rows)).is_err() {
                         return Err(KeeperGone);
                     }

@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Private {
 /// A way to reach Studio.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transport {
-    /// `wss`; others are ignored.
+    /// `wss` or `mqtt`; others are ignored.
     pub kind: String,
     /// Where.
     pub url: String,
@@ -65,13 +65,28 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Where to connect: an address of `wss://` with a host, and nothing that would be sent on with it.
+    /// The scheme that the address of a way of this kind has; `None` for kinds that are ignored.
+    pub(crate) fn scheme(&self) -> Option<&'static str> {
+        match self.kind.as_str() {
+            "wss" => Some("wss"),
+            "mqtt" => Some("mqtts"),
+            _ => None,
+        }
+    }
+
+    /// Where to connect: an address of the scheme with a host, and nothing that would be sent on with it.
+    /// A broker's has no path, and no address of IPv6 in digits.
     pub(crate) fn address(&self) -> Option<Url> {
         let url = Url::parse(&self.url).ok()?;
+        let host = url.host_str().filter(|host| !host.is_empty())?;
         let plain =
             url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        let fits = url.scheme() == "wss" && url.host_str().is_some() && plain;
-        fits.then_some(url)
+        let broker = !host.starts_with('[') && ["", "/"].contains(&url.path());
+        let fits = match self.scheme()? {
+            "mqtts" => broker && url.query().is_none(),
+            _ => true,
+        };
+        (fits && plain && Some(url.scheme()) == self.scheme()).then_some(url)
     }
 }
 
@@ -120,7 +135,7 @@ impl Pairing {
         let mut ways: Vec<_> = self
             .transports
             .iter()
-            .filter(|way| way.kind == "wss")
+            .filter(|way| way.scheme().is_some())
             .collect();
         ways.sort_by_key(|way| way.priority);
         ways
@@ -227,6 +242,37 @@ mod tests {
         assert!(!debug.contains("PRIVATE KEY"), "{debug}");
         assert!(!debug.contains(identity.signing_key.0.as_str()), "{debug}");
         assert_ne!(Identity::fresh().unwrap().serial, identity.serial);
+    }
+
+    #[test]
+    fn an_address_fits_its_kind_and_carries_nothing_else() {
+        let address = |kind: &str, url: &str| {
+            let (kind, url) = (kind.to_owned(), url.to_owned());
+            let way = Transport {
+                kind,
+                url,
+                priority: 1,
+            };
+            way.address().is_some()
+        };
+        for (kind, url, expected) in [
+            ("wss", "wss://studio.example/v1/device", true),
+            ("wss", "wss://[::1]:8443/", true),
+            ("wss", "mqtts://studio.example", false),
+            ("wss", "ws://studio.example", false),
+            ("mqtt", "mqtts://studio.example", true),
+            ("mqtt", "mqtts://studio.example:8883/", true),
+            ("mqtt", "mqtt://studio.example", false),
+            ("mqtt", "wss://studio.example", false),
+            ("mqtt", "mqtts://user:word@studio.example", false),
+            ("mqtt", "mqtts://studio.example/path", false),
+            ("mqtt", "mqtts://studio.example?a=b", false),
+            ("mqtt", "mqtts://[::1]", false),
+            ("mqtt", "mqtts://", false),
+            ("pigeon", "wss://studio.example", false),
+        ] {
+            assert_eq!(address(kind, url), expected, "{kind} {url}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The connection to Studio: pairing, TLS with pins, WebSocket, and the task that drives dispatch.
+//! The connection to Studio: pairing, TLS with pins, WebSocket or MQTT, and the task that drives dispatch.
 //!
 //! Owns every socket to the cloud (all of them outbound), the session's claims, reconnection, and the
 //! one task that owns `control::Core` and carries its effects out. What a command does to the show is
@@ -7,15 +7,19 @@
 mod channel;
 mod claims;
 mod connection;
+mod delivery;
 mod driver;
 mod identity;
+mod mqtt;
 mod pair;
 mod seams;
+mod session;
 mod status;
 #[cfg(test)]
 #[path = "../../../../protocol/tests/support/mod.rs"]
 mod studio;
 mod tls;
+mod ways;
 
 pub use channel::ConnectError;
 pub use connection::{Parts, Setup, SetupError, run};

@@ -305,7 +305,7 @@ fn paired(
         return Err(wrong("there is no transport that this agent knows"));
     }
     if ways.iter().any(|way| way.address().is_none()) {
-        return Err(wrong("a transport of the kind wss has no wss:// address"));
+        return Err(wrong("a transport has no address of its kind"));
     }
     let unusable = |error: TlsError| PairError::Answer(error.to_string());
     let floor = Duration::from_millis(pairing.paired_at.millis());

@@ -26,8 +26,10 @@ pub enum LinkState {
 pub struct LinkStatus {
     /// Where the connection stands.
     pub state: LinkState,
-    /// Where it goes, `wss://host:port`.
+    /// Where it goes, `wss://host:port` or `mqtts://host:port`.
     pub address: Option<String>,
+    /// It is not the first of the ways that pairing gave; that one is tried again meanwhile.
+    pub fallback: bool,
     /// Sessions that Studio welcomed since the start of the agent.
     pub sessions: u64,
     /// Failures in a row.

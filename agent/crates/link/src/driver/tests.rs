@@ -1,4 +1,5 @@
-//! The driver with real commands of a Studio, hands under the test's hand, and a disk that keeps at once.
+//! The driver with real commands of a Studio, hands under the test's hand, and a disk that keeps at once
+//! unless the test holds it.
 
 use super::*;
 use crate::seams::About;
@@ -10,6 +11,7 @@ use runtime::ManualClock;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use tokio::sync::Semaphore;
 
 fn mid(n: u64) -> MessageId {
     MessageId::parse(id(n)).unwrap()
@@ -71,6 +73,9 @@ struct Rig {
     clock: Arc<ManualClock>,
     inputs: mpsc::Sender<Input>,
     sent: mpsc::Receiver<Vec<u8>>,
+    shown: watch::Receiver<LinkStatus>,
+    /// Whoever holds its one permit holds the disk.
+    disk: Arc<Semaphore>,
     _driver: Task<Result<(), KeeperGone>>,
     _keeper: Task<()>,
 }
@@ -102,14 +107,19 @@ impl Rig {
             rows,
             status: Arc::new(status),
             out: None,
+            carrier: Carrier::default(),
+            deliveries: Deliveries::default(),
             running: BTreeMap::new(),
             kept: Vec::new(),
             idle_ticks: 0,
         };
-        let kept = inputs.clone();
+        let (kept, disk) = (inputs.clone(), Arc::new(Semaphore::new(1)));
+        let at_work = Arc::clone(&disk);
         let keeper = runtime::spawn(async move {
             while let Some((batch, _)) = batches.recv().await {
+                let free = at_work.acquire().await.unwrap();
                 kept.send(Input::Kept(batch)).await.unwrap();
+                drop(free);
             }
         });
         let driver = runtime::spawn(driver.run(effects, CancellationToken::new()));
@@ -117,6 +127,7 @@ impl Rig {
         let opened = Input::Opened {
             nonce: nonce(),
             out,
+            carrier: Carrier::default(),
         };
         inputs.send(opened).await.unwrap();
         let welcome = studio.welcome(NONCE, NOW);
@@ -128,6 +139,8 @@ impl Rig {
             clock,
             inputs,
             sent,
+            shown,
+            disk,
             _driver: driver,
             _keeper: keeper,
         }
@@ -201,4 +214,26 @@ async fn a_command_that_expired_while_the_machine_slept_is_not_done() {
     let ended = rig.end_of(1).await;
     assert_eq!(ended, (AckStatus::Rejected, Some(Code::Expired)));
     assert!(diary.read().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_carrier_keeps_is_settled_when_the_command_is_durable_and_not_before() {
+    let mut rig = Rig::online(Arc::new(TwoSteps(Diary::default()))).await;
+    let (places, mut settled) = mpsc::channel(8);
+    let delivery = |number| Delivery::new(places.clone().try_reserve_owned().unwrap(), number);
+    let disk = Arc::clone(&rig.disk);
+    let held = disk.acquire().await.unwrap();
+    let command = rig
+        .studio
+        .sign(&rig.studio.command_value(1, "STREAM_CONTROL", &go_live()));
+    let delivered = Input::Delivered(command, delivery(1));
+    rig.inputs.send(delivered).await.unwrap();
+    let taken = rig.shown.wait_for(|status| status.open_commands == 1);
+    drop(taken.await.unwrap());
+    assert!(settled.try_recv().is_err(), "settled before it is durable");
+    drop(held);
+    assert_eq!(settled.recv().await, Some(1));
+    let nothing = Input::Delivered(b"{}".to_vec(), delivery(2));
+    rig.inputs.send(nothing).await.unwrap();
+    assert_eq!(settled.recv().await, Some(2));
 }

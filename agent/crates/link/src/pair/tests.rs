@@ -136,7 +136,9 @@ fn addresses_that_are_no_wss_and_too_many_of_them_are_refused() {
         vec![good.clone(), way("ws://studio.example")],
         vec![good; WAYS + 1],
         vec![],
-        vec![json!({"kind": "mqtt", "url": "mqtts://studio.example", "priority": 1})],
+        vec![json!({"kind": "mqtt", "url": "mqtt://studio.example", "priority": 1})],
+        vec![json!({"kind": "mqtt", "url": "mqtts://studio.example/topic", "priority": 1})],
+        vec![json!({"kind": "pigeon", "url": "wss://studio.example", "priority": 1})],
     ] {
         let mut case = case();
         case.answer["transports"] = json!(ways);

@@ -1,0 +1,235 @@
+//! One connection from its beginning to its end, whatever carries it: opened, then spoken over.
+
+use crate::channel::{self, ConnectError, Socket};
+use crate::claims::{self, Claims};
+use crate::connection::{NOT_BEFORE_MS, Parts, Setup, SetupError};
+use crate::driver::{Carrier, Input, OUTGOING};
+use crate::identity::{IdentityError, random_hex};
+use crate::mqtt;
+use crate::tls::{self, Checks, Pins};
+use crate::ways::Way;
+use bytes::Bytes;
+use futures_util::{SinkExt, Stream, StreamExt};
+use protocol::{Code, Nonce, Timestamp, Topics};
+use runtime::CancellationToken;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
+
+/// How often the connection is tried by a ping.
+const PING: Duration = Duration::from_secs(4);
+
+/// A connection on which nothing comes for so long is dead.
+pub(crate) const DEAD: Duration = Duration::from_secs(12);
+
+/// The welcome has to come in this time.
+const WELCOME: Duration = Duration::from_secs(10);
+
+/// How long a write may take.
+pub(crate) const WRITE: Duration = Duration::from_secs(12);
+
+/// Ends that either carrier has.
+pub(crate) const STOPS: &str = "the agent stops";
+pub(crate) const CLOSED: &str = "the agent closed the connection";
+
+/// Why a connection did not begin.
+pub(crate) enum Fault {
+    /// The link cannot run as it is.
+    Setup(SetupError),
+    /// The other side is not there, or is not what it should be.
+    Connect(ConnectError),
+}
+
+impl From<SetupError> for Fault {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
+    }
+}
+
+impl From<IdentityError> for Fault {
+    fn from(error: IdentityError) -> Self {
+        Self::Setup(error.into())
+    }
+}
+
+impl From<ConnectError> for Fault {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+/// How a connection ended.
+pub(crate) struct End {
+    pub(crate) why: &'static str,
+    /// What the broker keeps for the device would end the next one too.
+    pub(crate) discard: bool,
+}
+
+impl End {
+    pub(crate) const fn discarding(why: &'static str) -> Self {
+        Self { why, discard: true }
+    }
+}
+
+impl From<&'static str> for End {
+    fn from(why: &'static str) -> Self {
+        Self {
+            why,
+            discard: false,
+        }
+    }
+}
+
+/// Ends where Studio's welcome does not come in time, and never where it does.
+async fn missed(welcomed: CancellationToken) -> &'static str {
+    if timeout(WELCOME, welcomed.cancelled()).await.is_ok() {
+        std::future::pending::<()>().await;
+    }
+    "Studio did not say welcome in time"
+}
+
+/// An open connection that the driver does not know of yet.
+pub(crate) enum Line {
+    /// A WebSocket.
+    Socket(Box<Socket>),
+    /// MQTT.
+    Broker(Box<mqtt::Broker>),
+}
+
+/// Opens a connection: TLS with the device's certificate, and claims of its own.
+pub(crate) async fn open(setup: &Setup, parts: &Parts, way: &Way) -> Result<Line, Fault> {
+    let (identity, pairing) = (&setup.identity, &setup.pairing);
+    let floor = Duration::from_millis(pairing.paired_at.millis().max(NOT_BEFORE_MS));
+    let checks = Checks {
+        ca_pem: Some(&pairing.ca_pem),
+        pins: Pins::These(&pairing.spki_pins),
+        device: Some((&pairing.client_cert_pem, identity.tls_key_pem())),
+        floor,
+    };
+    let tls = tls::client(&checks, Arc::clone(&parts.clock)).map_err(SetupError::from)?;
+    let wall = parts.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+    let now = wall.unwrap_or_default().max(floor);
+    let claims = Claims {
+        device: pairing.device_id.as_str(),
+        serial: identity.serial.as_str(),
+        host: way.url().host_str().unwrap_or_default(),
+        now_s: now.as_secs(),
+    };
+    let key = identity.signing_key()?;
+    let token = || claims::token(&claims, &key);
+    match way {
+        Way::Socket(url) => {
+            let socket = channel::open(url, tls, &token()?).await?;
+            Ok(Line::Socket(Box::new(socket)))
+        }
+        Way::Broker { url, discard } => {
+            let mut access = mqtt::Access {
+                tls,
+                device: pairing.device_id.as_str(),
+                password: token()?,
+                topics: Topics::of(&pairing.tenant_id, &pairing.device_id),
+                now: Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
+            };
+            if discard.load(Ordering::Relaxed) {
+                mqtt::forget(url, &access).await?;
+                discard.store(false, Ordering::Relaxed);
+                access.password = token()?;
+            }
+            Ok(Line::Broker(Box::new(mqtt::open(url, access).await?)))
+        }
+    }
+}
+
+/// Speaks over an open connection until it ends; gives the reason of its end.
+pub(crate) async fn talk(line: Line, report: &mpsc::Sender<Input>) -> Result<End, IdentityError> {
+    let nonce = Nonce::parse(random_hex()?).expect("32 hex digits");
+    let carrier = Carrier {
+        keeps: matches!(line, Line::Broker(_)),
+        welcomed: CancellationToken::new(),
+    };
+    let missed = missed(carrier.welcomed.clone());
+    let spoken = async {
+        match line {
+            Line::Socket(socket) => End::from(over_socket(*socket, nonce, carrier, report).await),
+            Line::Broker(broker) => mqtt::talk(*broker, nonce, carrier, report).await,
+        }
+    };
+    Ok(tokio::select! {
+        end = spoken => end,
+        why = missed => End::from(why),
+    })
+}
+
+async fn over_socket(
+    socket: Socket,
+    nonce: Nonce,
+    carrier: Carrier,
+    report: &mpsc::Sender<Input>,
+) -> &'static str {
+    let (out, outgoing) = mpsc::channel(OUTGOING);
+    let opened = Input::Opened {
+        nonce,
+        out,
+        carrier,
+    };
+    if report.send(opened).await.is_err() {
+        return STOPS;
+    }
+    let (sink, stream) = socket.split();
+    tokio::select! {
+        why = read(stream, report) => why,
+        why = write(sink, outgoing) => why,
+    }
+}
+
+/// Reads until the connection ends or nothing comes any more: pings are answered by an honest peer.
+async fn read(
+    mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
+    report: &mpsc::Sender<Input>,
+) -> &'static str {
+    loop {
+        let input = match timeout(DEAD, stream.next()).await {
+            Err(_) => return "nothing came for 12 s",
+            Ok(None) => return "Studio closed the connection",
+            Ok(Some(Err(WsError::Capacity(_)))) => {
+                let _gone = report.send(Input::Garbage(Code::TooLarge)).await;
+                return "a message was too large";
+            }
+            Ok(Some(Err(_))) => return "the connection broke",
+            Ok(Some(Ok(Message::Text(text)))) => Input::Message(Bytes::from(text).to_vec()),
+            Ok(Some(Ok(Message::Close(_)))) => return "Studio closed the connection",
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
+            Ok(Some(Ok(Message::Binary(_) | Message::Frame(_)))) => Input::Garbage(Code::Malformed),
+        };
+        if report.send(input).await.is_err() {
+            return STOPS;
+        }
+    }
+}
+
+/// Writes what is queued, and pings. The only writer of its connection.
+async fn write(
+    mut sink: impl futures_util::Sink<Message, Error = WsError> + Unpin,
+    mut outgoing: mpsc::Receiver<Vec<u8>>,
+) -> &'static str {
+    let mut ping = interval(PING);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            envelope = outgoing.recv() => match envelope.map(Utf8Bytes::try_from) {
+                Some(Ok(text)) => Message::Text(text),
+                Some(Err(_)) => continue,
+                None => return CLOSED,
+            },
+            _ = ping.tick() => Message::Ping(Bytes::new()),
+        };
+        match timeout(WRITE, sink.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return "the connection broke",
+            Err(_) => return "Studio does not read",
+        }
+    }
+}
