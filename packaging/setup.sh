@@ -195,7 +195,8 @@ debian cc build-essential ffmpeg ffmpeg curl curl ps procps
 mediamtx
 page
 if [ "$what" = test ]; then
-    debian chromium chromium openssl openssl
+    # Debian may start its own mosquitto on loopback; the tests start theirs, on other ports.
+    debian chromium chromium openssl openssl /usr/sbin/mosquitto mosquitto
     nginx_rtmp
     faketime
     npm_packages "$root/tests/browser"

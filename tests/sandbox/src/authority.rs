@@ -2,13 +2,13 @@
 
 use protocol::{Base64, Digest};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
+    DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
 };
-use rustls::RootCertStore;
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The authority, and two server keys: one is pinned and one is not.
@@ -25,6 +25,18 @@ pub(crate) struct Authority {
 fn pin(key: &KeyPair) -> Base64 {
     let digest = Digest::of(&key.subject_public_key_info());
     digest.bytes().to_vec().into()
+}
+
+/// What the certificate of a server on this machine is for.
+fn named() -> CertificateParams {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    CertificateParams::new(names).unwrap()
+}
+
+fn name(common: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common);
+    name
 }
 
 impl Authority {
@@ -51,19 +63,54 @@ impl Authority {
         [pin(&self.pinned), pin(&self.next)]
     }
 
-    /// A certificate for the key of a request; `None` when it is none.
-    pub(crate) fn for_device(&self, csr_pem: &str) -> Option<String> {
-        let request = CertificateSigningRequestParams::from_pem(csr_pem).ok()?;
+    /// A certificate for the key of a request, in the name of a device; `None` when it is none. Whatever
+    /// name the request has counts for nothing.
+    pub(crate) fn for_device(&self, csr_pem: &str, device: &str) -> Option<String> {
+        let mut request = CertificateSigningRequestParams::from_pem(csr_pem).ok()?;
+        request.params.distinguished_name = name(device);
         Some(request.signed_by(&self.issuer).ok()?.pem())
+    }
+
+    /// TLS for a client of the broker that shows a certificate in this name, or none.
+    pub(crate) fn client(&self, shown: Option<&str>) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.ca_der.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let Some(shown) = shown else {
+            return Arc::new(builder.with_no_client_auth());
+        };
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name(shown);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = builder.with_client_auth_cert(vec![certificate.der().clone()], private);
+        Arc::new(config.unwrap())
+    }
+
+    /// Writes what a broker needs for TLS: the authority, and a certificate with its key; with `pinned`
+    /// unset one that nobody has pinned.
+    pub(crate) fn write_broker(&self, folder: &Path, pinned: bool) {
+        let key = if pinned { &self.pinned } else { &self.other };
+        let certificate = named().signed_by(key, &self.issuer).unwrap();
+        for (file, text) in [
+            ("authority.pem", self.ca_pem.clone()),
+            ("server.pem", certificate.pem()),
+            ("server.key", key.serialize_pem()),
+        ] {
+            std::fs::write(folder.join(file), text).unwrap();
+        }
     }
 
     /// TLS for the server; with `devices` it demands a certificate of this authority, with `pinned`
     /// unset its key is one that nobody has pinned.
     pub(crate) fn server(&self, devices: bool, pinned: bool) -> Arc<ServerConfig> {
         let key = if pinned { &self.pinned } else { &self.other };
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let params = CertificateParams::new(names).unwrap();
-        let certificate = params.signed_by(key, &self.issuer).unwrap();
+        let certificate = named().signed_by(key, &self.issuer).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

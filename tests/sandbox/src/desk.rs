@@ -1,7 +1,9 @@
 //! Studio's desk: what it knows of its devices, and everything that can be asked of it.
 
 use crate::authority::Authority;
+use crate::broker::Broker;
 use crate::keys::{Keys, at, uuid};
+use crate::mqtt::{self, Client, Intruder};
 use crate::server;
 use protocol::{Ack, ChainTail, DeviceId, Kind, PublicKey, SigningKey, seal};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -32,8 +34,40 @@ pub(crate) enum Out {
     Close,
 }
 
+/// A way by which devices reach Studio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Its own WebSocket server.
+    Socket,
+    /// A broker of its own, on this port.
+    Broker(u16),
+    /// The same, whose devices are told the second port: what is there leads to the broker.
+    BrokerBehind(u16, u16),
+}
+
+impl Way {
+    /// What the wire calls it.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Socket => "wss",
+            Self::Broker(_) | Self::BrokerBehind(..) => "mqtt",
+        }
+    }
+
+    /// The port that the broker listens on.
+    const fn broker(self) -> Option<u16> {
+        match self {
+            Self::Socket => None,
+            Self::Broker(port) | Self::BrokerBehind(port, _) => Some(port),
+        }
+    }
+}
+
 /// An open connection of a device.
 pub(crate) struct Session {
+    /// Over the broker.
+    pub(crate) by_broker: bool,
     pub(crate) out: mpsc::UnboundedSender<Out>,
     pub(crate) nonce: String,
     pub(crate) hello: Value,
@@ -48,6 +82,8 @@ pub(crate) struct Device {
     pub(crate) tail: ChainTail,
     /// Messages with a place in the chain that were received.
     pub(crate) kept: BTreeSet<String>,
+    /// Commands that nothing was said about yet, with their ids, in order.
+    pub(crate) unanswered: Vec<(String, Vec<u8>)>,
     /// The last numbers that were used: of the ordinary stream, and of emergency stops.
     seq: [u64; 2],
 }
@@ -61,6 +97,7 @@ impl Device {
             session: None,
             tail: ChainTail::default(),
             kept: BTreeSet::new(),
+            unanswered: Vec::new(),
             seq: [0, 0],
         }
     }
@@ -100,6 +137,8 @@ pub(crate) struct State {
     pub(crate) faults: Vec<String>,
     pub(crate) claims_seen: BTreeSet<String>,
     pub(crate) failed_handshakes: Vec<String>,
+    /// Studio is connected to its broker, and hears what devices say.
+    pub(crate) at_broker: bool,
     /// Connections are closed before a word is said.
     pub(crate) refuses: bool,
     /// The server shows a key that nobody has pinned.
@@ -112,6 +151,8 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) authority: Authority,
     pub(crate) wss_port: u16,
+    /// In the order in which devices are to try them.
+    pub(crate) ways: Vec<Way>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -131,18 +172,29 @@ impl Shared {
 /// A running Studio. Its ports close when it is dropped.
 pub struct Studio {
     shared: Arc<Shared>,
+    /// The broker and Studio's connection to it, where there is one.
+    broker: Option<(Mutex<Broker>, Client)>,
     pairing_port: u16,
     folder: TempDir,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Studio {
-    /// A Studio on two free ports of loopback, with keys of its own.
+    /// A Studio on two free ports of loopback, with keys of its own, that devices reach by WebSocket.
     ///
     /// # Panics
     /// When it cannot listen.
     #[must_use]
     pub fn start() -> Self {
+        Self::with(&[Way::Socket])
+    }
+
+    /// The same with other ways for devices, in the order in which they are to try them.
+    ///
+    /// # Panics
+    /// When it cannot listen, or its broker does not come up.
+    #[must_use]
+    pub fn with(ways: &[Way]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -156,6 +208,7 @@ impl Studio {
             keys: Keys::new(),
             authority: Authority::new(),
             wss_port: port(&devices),
+            ways: ways.to_vec(),
             state: Mutex::default(),
             changed: Condvar::new(),
         });
@@ -168,12 +221,79 @@ impl Studio {
         let pairing_port = port(&pairing);
         runtime.spawn(server::serve_pairing(pairing, Arc::clone(&shared)));
         runtime.spawn(server::serve_devices(devices, Arc::clone(&shared)));
-        Self {
+        let broker = ways.iter().find_map(|way| way.broker());
+        let broker = broker.map(|port| {
+            let tenant = shared.keys.tenant.as_str();
+            shared.authority.write_broker(folder.path(), true);
+            let broker = Broker::start(folder.path(), port, tenant);
+            let client = mqtt::connect(&runtime, &shared, port);
+            (Mutex::new(broker), client)
+        });
+        let studio = Self {
             shared,
+            broker,
             pairing_port,
             folder,
             _runtime: runtime,
+        };
+        studio.wait_broker();
+        studio
+    }
+
+    /// # Panics
+    /// When Studio's connection to its broker does not come up.
+    fn wait_broker(&self) {
+        if let Some((broker, _)) = &self.broker {
+            let up = self.wait(Duration::from_secs(20), |state| state.at_broker);
+            let log = broker.lock().unwrap_or_else(PoisonError::into_inner).log();
+            assert!(up, "the broker does not come up: {log}");
         }
+    }
+
+    fn broker(&self) -> MutexGuard<'_, Broker> {
+        let (broker, _) = self.broker.as_ref().expect("this Studio has a broker");
+        broker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills the broker at once. It forgets everything with that.
+    pub fn kill_broker(&self) {
+        self.broker().kill();
+        self.wait(Duration::from_secs(20), |state| !state.at_broker);
+    }
+
+    /// Starts the broker again, where it was, with the key that the server is to show.
+    pub fn start_broker(&self) {
+        let pinned = !self.shared.state().other_key;
+        self.shared
+            .authority
+            .write_broker(self.folder.path(), pinned);
+        self.broker().start_again();
+        self.wait_broker();
+    }
+
+    /// What the broker has printed.
+    #[must_use]
+    pub fn broker_log(&self) -> String {
+        self.broker().log()
+    }
+
+    /// The root of a device's topics.
+    #[must_use]
+    pub fn topics(&self, device: &str) -> String {
+        mqtt::root(&self.shared, device)
+    }
+
+    /// Puts bytes where a device's commands are at the broker, whether it is connected or not.
+    pub fn post(&self, device: &str, envelope: &[u8]) {
+        let (_, client) = self.broker.as_ref().expect("this Studio has a broker");
+        client.post(device, envelope.to_vec());
+    }
+
+    /// Somebody at the broker with a certificate of this authority in a name of their own, or with none.
+    #[must_use]
+    pub fn intruder(&self, shown: Option<&str>, client_id: &str) -> Intruder {
+        let port = self.broker().port();
+        Intruder::start(self.shared.authority.client(shown), port, client_id)
     }
 
     /// The address that a device is paired at.
@@ -220,6 +340,24 @@ impl Studio {
         let state = self.shared.state();
         let device = state.devices.get(device);
         device.is_some_and(|device| device.session.is_some())
+    }
+
+    /// How a device is connected, where it is.
+    #[must_use]
+    pub fn way(&self, device: &str) -> Option<&'static str> {
+        way(&self.shared.state(), device)
+    }
+
+    /// Waits until a device is connected in this way.
+    #[must_use]
+    pub fn wait_way(&self, device: &str, kind: &str, limit: Duration) -> bool {
+        self.wait(limit, |state| way(state, device) == Some(kind))
+    }
+
+    /// Waits until a device is not connected.
+    #[must_use]
+    pub fn wait_offline(&self, device: &str, limit: Duration) -> bool {
+        self.wait(limit, |state| way(state, device).is_none())
     }
 
     /// The hello of a device's open connection.
@@ -285,9 +423,9 @@ impl Studio {
         self.out(device, Out::Message(envelope.to_vec()))
     }
 
-    /// Closes a device's connection.
+    /// Closes a device's WebSocket. False when there is none: a connection to the broker is not Studio's.
     pub fn cut(&self, device: &str) -> bool {
-        self.out(device, Out::Close)
+        self.way(device) == Some("wss") && self.out(device, Out::Close)
     }
 
     fn out(&self, device: &str, what: Out) -> bool {
@@ -302,10 +440,16 @@ impl Studio {
         self.send_value(device, &self.command(device, kind, payload))
     }
 
-    /// Signs and sends a command as it is.
+    /// Signs and sends a command as it is. Until something is said about it, it is sent again after each
+    /// hello.
     pub fn send_value(&self, device: &str, command: &Value) -> Sent {
         let text = |name: &str| command[name].as_str().unwrap_or("").to_owned();
         let envelope = self.sign(command);
+        if let Some(device) = self.shared.state().devices.get_mut(device) {
+            device
+                .unanswered
+                .push((text("message_id"), envelope.clone()));
+        }
         self.deliver(device, &envelope);
         Sent {
             id: text("message_id"),
@@ -402,6 +546,11 @@ impl Studio {
     pub fn welcome_with_old_nonce(&self, old: bool) {
         self.shared.note(|state| state.stale_welcomes = old);
     }
+}
+
+fn way(state: &State, device: &str) -> Option<&'static str> {
+    let session = state.devices.get(device)?.session.as_ref()?;
+    Some(if session.by_broker { "mqtt" } else { "wss" })
 }
 
 fn sign(command: &Value, key: &SigningKey) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! A small stand-in for Studio, for tests and by hand.
 //!
 //! Owns the other side of the link: an authority for certificates, root, command and session keys, a
-//! pairing endpoint, a WebSocket server that demands client certificates and session claims, and
-//! everything it could sign, honest or not. It verifies what devices say, follows their chains and sends
+//! pairing endpoint, a WebSocket server that demands client certificates and session claims, a mosquitto
+//! that demands certificates and lets each device at its own topics only, and everything it could sign, honest or not. It verifies what devices say, follows their chains and sends
 //! receipts. All of it is made anew at each start. Uses `protocol` for the forms of messages; never
 //! looks inside the agent.
 
@@ -14,9 +14,12 @@
 )]
 
 mod authority;
+mod broker;
 mod desk;
 mod keys;
+mod mqtt;
 mod pairing;
 mod server;
 
-pub use desk::{Heard, Sent, Studio};
+pub use desk::{Heard, Sent, Studio, Way};
+pub use mqtt::Intruder;

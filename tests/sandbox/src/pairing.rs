@@ -1,6 +1,6 @@
 //! The pairing endpoint: `POST /api/v1/devices/pair` over HTTPS.
 
-use crate::desk::{Device, Shared, now_ms};
+use crate::desk::{Device, Shared, Way, now_ms};
 use crate::keys::at;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -52,10 +52,7 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
     if !key.verifies(proof.as_bytes(), &bytes("proof")?) {
         return Err(bad());
     }
-    let certificate = shared
-        .authority
-        .for_device(&text("csr_pem")?)
-        .ok_or_else(bad)?;
+    let csr = text("csr_pem")?;
     let mut state = shared.state();
     match state.tokens.get(&token) {
         None => return Err(No(StatusCode::UNAUTHORIZED, "PAIR_TOKEN_INVALID")),
@@ -67,18 +64,30 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
         }
         Some(_) => {}
     }
-    state.tokens.remove(&token);
     let id = format!("device-{}", state.devices.len() + 1);
+    let certificate = shared.authority.for_device(&csr, &id).ok_or_else(bad)?;
+    state.tokens.remove(&token);
     let device = Device::new(DeviceId::parse(id.clone()).unwrap(), serial, key);
     state.devices.insert(id.clone(), device);
     drop(state);
     let keyset: Value =
         serde_json::from_slice(&shared.keys.keyset(1, 1, false)).map_err(|_error| bad())?;
-    let url = format!("wss://localhost:{}/v1/device", shared.wss_port);
+    let ways = shared.ways.iter().zip(1_u32..);
+    let ways: Vec<Value> = ways
+        .map(|(way, priority)| {
+            let url = match way {
+                Way::Socket => format!("wss://localhost:{}/v1/device", shared.wss_port),
+                Way::Broker(port) | Way::BrokerBehind(_, port) => {
+                    format!("mqtts://localhost:{port}")
+                }
+            };
+            json!({ "kind": way.kind(), "url": url, "priority": priority })
+        })
+        .collect();
     Ok(json!({
         "device_id": id, "tenant_id": shared.keys.tenant, "server_time": at(now_ms()),
         "client_cert_pem": certificate, "ca_pem": shared.authority.ca_pem,
         "root": shared.keys.root_record(), "keyset": keyset, "spki_pins": shared.authority.pins(),
-        "transports": [{ "kind": "wss", "url": url, "priority": 1 }],
+        "transports": ways,
     }))
 }

@@ -113,7 +113,7 @@ async fn device(stream: tokio_rustls::server::TlsStream<TcpStream>, shared: Arc<
     loop {
         tokio::select! {
             message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => hear(&shared, &id, text.as_bytes(), &out),
+                Some(Ok(Message::Text(text))) => hear(&shared, &id, text.as_bytes(), &out, false),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                 Some(Ok(_)) => {}
             },
@@ -144,7 +144,13 @@ async fn device(stream: tokio_rustls::server::TlsStream<TcpStream>, shared: Arc<
 }
 
 /// Takes in one message of a device: verifies it, follows its chain, keeps it, answers it.
-fn hear(shared: &Shared, id: &str, bytes: &[u8], out: &mpsc::UnboundedSender<Out>) {
+pub(crate) fn hear(
+    shared: &Shared,
+    id: &str,
+    bytes: &[u8],
+    out: &mpsc::UnboundedSender<Out>,
+    by_broker: bool,
+) {
     shared.note(|state| {
         let Some(device) = state.devices.get_mut(id) else {
             return;
@@ -167,6 +173,7 @@ fn hear(shared: &Shared, id: &str, bytes: &[u8], out: &mpsc::UnboundedSender<Out
         if kind == Kind::Hello {
             let nonce = message.payload["session_nonce"].as_str().unwrap_or("");
             device.session = Some(Session {
+                by_broker,
                 out: out.clone(),
                 nonce: nonce.to_owned(),
                 hello: message.payload.clone(),
@@ -184,7 +191,14 @@ fn hear(shared: &Shared, id: &str, bytes: &[u8], out: &mpsc::UnboundedSender<Out
             let welcome = shared.keys.message(id, &payload);
             let welcome = shared.keys.session(Kind::Welcome, &welcome);
             let _gone = out.send(Out::Message(welcome));
+            for (_, command) in &device.unanswered {
+                let _gone = out.send(Out::Message(command.clone()));
+            }
             return;
+        }
+        if kind == Kind::Ack {
+            let about = message.payload["message_id"].as_str().unwrap_or("");
+            device.unanswered.retain(|(id, _)| id != about);
         }
         if let Some(link) = &message.chain {
             let is_new = device.kept.insert(message.message_id.to_string());

@@ -1,4 +1,7 @@
 //! The sandbox by hand: prints how to pair, takes commands from standard input, shows what comes back.
+//!
+//! Devices reach it by WebSocket; with `--mqtt PORT` it starts a mosquitto on that port too, which they
+//! try first.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +11,7 @@
 )]
 
 use protocol::Kind;
-use sandbox::Studio;
+use sandbox::{Studio, Way};
 use serde_json::Value;
 use std::io::BufRead;
 use std::time::Duration;
@@ -21,11 +24,22 @@ again                 sends the last command once more, as it was
 forge TYPE JSON       the same, signed by a key that is in no keyset
 expired TYPE JSON     the same, over before it is sent
 other TYPE JSON       the same, for another device
-cut                   closes the connection
+cut                   closes the WebSocket
 quit                  ends";
 
 fn main() {
-    let studio = Studio::start();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let ways = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => vec![Way::Socket],
+        ["--mqtt", port] if port.parse::<u16>().is_ok() => {
+            vec![Way::Broker(port.parse().unwrap()), Way::Socket]
+        }
+        _ => {
+            println!("usage: studio-sandbox [--mqtt PORT]");
+            return;
+        }
+    };
+    let studio = Studio::with(&ways);
     println!("Studio at {}", studio.url());
     println!("authority {}", studio.authority().display());
     println!(
@@ -61,7 +75,10 @@ fn main() {
                 ("token", _) => println!("{}", studio.token((!rest.is_empty()).then_some(rest))),
                 ("devices", _) => {
                     for device in studio.devices() {
-                        println!("{device} connected: {}", studio.is_online(&device));
+                        println!(
+                            "{device} connected by: {}",
+                            studio.way(&device).unwrap_or("-")
+                        );
                     }
                 }
                 ("cut", Some(device)) => println!("{}", studio.cut(&device)),
