@@ -26,6 +26,7 @@ PROMISES := \
 	lifecycle \
 	link \
 	mediaserver \
+	mqtt \
 	overlays \
 	preview \
 	protocols \
@@ -42,7 +43,7 @@ help: ## this list
 setup: ## everything that running needs: Debian packages, MediaMTX, the page
 	@packaging/setup.sh run
 
-setup-test: ## what the tests need on top: nginx-rtmp, Chromium, libfaketime
+setup-test: ## what the tests need on top: nginx-rtmp, mosquitto, Chromium, libfaketime
 	@packaging/setup.sh test
 
 build: setup ## target/release/vistter-agent
@@ -141,6 +142,9 @@ encoder-long: setup-test ## 10 deaths and 10 hangs of the encoder
 
 degraded-long: setup-test ## a busy machine to the last step, narrow lines, a held encoder; VISTTER_PICTURES=folder keeps pictures
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T='degraded degraded_long'
+
+mqtt-long: setup-test ## the link over a broker: partitions of 5 s, 20 s and 10 min, 12 broker restarts; 35 minutes
+	@$(MAKE) --no-print-directory media T=mqtt_long
 
 mediaserver-long: setup-test ## 5 deaths and 5 hangs of the media server
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=mediaserver

@@ -7,6 +7,7 @@
     reason = "a test that cannot set up its world fails"
 )]
 
+pub mod brokered;
 pub mod degrading;
 pub mod resuming;
 
