@@ -58,6 +58,8 @@ test: setup-test ## everything a change has to pass
 	@$(MAKE) --no-print-directory parts
 	@echo '== promises, with real cameras, destinations and a browser'
 	@$(MAKE) --no-print-directory media
+	@echo '== the link, by a Studio that shares no code with the agent'
+	@$(MAKE) --no-print-directory peer
 
 check: ## format, lints, layers, bans, licences, module docs, file sizes
 	@$(CARGO) fmt --all --check
@@ -75,6 +77,13 @@ parts: ## the parts against real processes
 media: ## one file a promise; one alone: make media T=cuts
 	@$(BUILD) --all-targets
 	@$(TEST) $(addprefix --test ,$(or $(T),$(PROMISES))) $(SERIAL)
+
+test-peer: setup-test ## a Studio in Python, written from docs/PROTOCOL.md alone, directs the agent
+	@$(MAKE) --no-print-directory peer
+
+peer:
+	@$(BUILD) --all-targets
+	@PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=build/peer:tests python3 -m peer
 
 demo: setup ## three simulated cameras, two RTMP sinks, a two-minute show, a page
 	@echo 'demo: building (the first time takes minutes)'

@@ -190,6 +190,21 @@ page() {
     quietly npm run --prefix "$ui" build
 }
 
+# The Python packages of tests/peer, in a folder of their own, when their list or Python has changed.
+peer_packages() {
+    debian python3 python3 pip3 python3-pip
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed"
+    list=$root/tests/peer/requirements.txt
+    folder=$build/peer
+    sum=$({ cat "$list" && python3 -VV; } | sha256sum)
+    [ "$(cat "$folder/.vistter-sum" 2>/dev/null)" = "$sum" ] && return
+    say "installing the Python packages of tests/peer"
+    rm -rf "$folder"
+    quietly python3 -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+        --target "$folder" -r "$list"
+    printf '%s\n' "$sum" >"$folder/.vistter-sum"
+}
+
 has cargo || fail "install Rust first: https://rustup.rs (1.90 or newer)"
 debian cc build-essential ffmpeg ffmpeg curl curl ps procps
 mediamtx
@@ -200,5 +215,6 @@ if [ "$what" = test ]; then
     nginx_rtmp
     faketime
     npm_packages "$root/tests/browser"
+    peer_packages
 fi
 say "ready after $(($(date +%s) - began)) s"

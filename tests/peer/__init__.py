@@ -1,0 +1,1 @@
+"""A Studio of its own, written from docs/PROTOCOL.md and protocol/schemas alone."""
