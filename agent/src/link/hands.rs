@@ -53,7 +53,7 @@ pub(super) fn capabilities() -> Capabilities {
         encoders: Vec::new(),
         max_streams: BTreeMap::new(),
         resolutions: list(&["1920x1080", "1280x720", "854x480"]),
-        transports: list(&["wss"]),
+        transports: list(&["wss", "mqtt"]),
         commands: COMMANDS
             .iter()
             .map(|kind| kind.as_str().to_owned())
