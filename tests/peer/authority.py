@@ -91,6 +91,12 @@ class Authority:
         assert request.is_signature_valid, "the request is not signed by its own key"
         return self._signed(_name(device_id), request.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def client(self, folder: Path, name: str) -> tuple[Path, Path]:
+        """Certify a client of this Studio's own; return the files of its chain and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._signed(_name(name), key.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH)
+        return _files(folder, name, certificate, key)
+
     def _signed(
         self,
         subject: x509.Name,

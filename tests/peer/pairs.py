@@ -64,10 +64,15 @@ async def the_device_comes_and_says_hello(scene: Scene) -> None:
 async def before_the_welcome_little_is_taken(scene: Scene) -> None:
     """Before the time is known, only what is bound to the hello is done; answers come after it.
 
-    What is not bound is refused without an answer or a trace, so that it may be sent again.
+    What is not bound is refused without an answer or a trace, so that it may be sent again. Through
+    a broker it waits for the welcome instead.
     """
     free = scene.studio.command("HEALTH_REQUEST", {})
     await scene.send(free)
+    if scene.door.keeps:
+        await scene.session.welcome()
+        await scene.completed(free)
+        return
     bound = scene.studio.command("HEALTH_REQUEST", {}, session_nonce=scene.session.nonce)
     await scene.send(bound)
     await scene.session.welcome()

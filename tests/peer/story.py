@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import attacks, directs, pairs, returns
 from .agent import Agent
+from .mqtt import Mqtt
 from .scene import Scene
 from .studio import Studio
 from .wss import Wss
@@ -54,7 +55,13 @@ async def _wss(studio: Studio) -> Door:
     return door
 
 
-WAYS: dict[str, Callable[[Studio], Awaitable[Door]]] = {"wss": _wss}
+async def _mqtt(studio: Studio) -> Door:
+    door = Mqtt(studio.folder, studio.authority, studio.keys.tenant_id)
+    await door.open()
+    return door
+
+
+WAYS: dict[str, Callable[[Studio], Awaitable[Door]]] = {"wss": _wss, "mqtt": _mqtt}
 
 
 async def tell(way: str) -> None:

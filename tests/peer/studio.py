@@ -27,6 +27,7 @@ class Studio:
 
     def __init__(self, folder: Path) -> None:
         """Make all keys."""
+        self.folder = folder
         self.authority = Authority(folder)
         self.keys = Keys("peer-tenant")
         self.chain = Chain()

@@ -1,7 +1,7 @@
 """The one door between a Studio and the ways a device can come to it.
 
 Owns what every way has in common: a device comes, texts go both ways, the device goes. A text is
-one envelope; nothing here looks into it. `wss` is one such way.
+one envelope; nothing here looks into it. `wss` and `mqtt` are such ways.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Door(abc.ABC):
 
     kind: str
     url: str
+    # Whether something between keeps what is sent until the device takes it.
+    keeps: bool
 
     @abc.abstractmethod
     async def next(self) -> Connection:

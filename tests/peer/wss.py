@@ -53,6 +53,7 @@ class Wss(Door):
     """A WebSocket server on a free port of loopback."""
 
     kind = "wss"
+    keeps = False
 
     def __init__(self, admit: Callable[[bytes, str], None]) -> None:
         """Note who judges the devices that come."""
