@@ -30,6 +30,7 @@ PROMISES := \
 	overlays \
 	preview \
 	protocols \
+	relay \
 	resume \
 	secrets \
 	sources
@@ -154,6 +155,9 @@ degraded-long: setup-test ## a busy machine to the last step, narrow lines, a he
 
 mqtt-long: setup-test ## the link over a broker: partitions of 5 s, 20 s and 10 min, 12 broker restarts; 35 minutes
 	@$(MAKE) --no-print-directory media T=mqtt_long
+
+relay-long: setup-test ## no media server, and one that stays away and comes back
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=relay
 
 mediaserver-long: setup-test ## 5 deaths and 5 hangs of the media server
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=mediaserver

@@ -4,10 +4,11 @@
 //! When to try again, where, and what counts as active is decided by the pure [`stream::step`]; the
 //! driver feeds it and carries out its effects. Never shows a word that a destination's server has
 //! said: it may repeat the stream key. Neighbours: `driver` owns the path, `count` the bytes, `dial`
-//! asks whether anybody is there.
+//! asks whether anybody is there, `direct` sends without the media server while that is absent.
 
 mod count;
 mod dial;
+mod direct;
 mod driver;
 
 use driver::Driver;

@@ -3,7 +3,7 @@
 //! Owns the wording only. Every refusal that has to do with the media server being away is this one,
 //! whichever way it was asked for.
 
-use engine::mediamtx::{Health, PortInUse, PortUse};
+use engine::mediamtx::{Health, MediaMtx, PortInUse, PortUse};
 use protocol::{Code, HasCode};
 use std::borrow::Cow;
 
@@ -38,6 +38,13 @@ impl Outage {
             code,
             remediation,
         })
+    }
+
+    /// Why a show cannot begin now. One that stays away is done without: there is no preview then, and
+    /// destinations are sent to all the same.
+    #[must_use]
+    pub fn in_the_way(media: &MediaMtx) -> Option<Self> {
+        Self::of(&media.health().borrow()).filter(|_| !media.is_absent())
     }
 
     /// It went away while it was asked.

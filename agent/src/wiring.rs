@@ -245,7 +245,7 @@ fn find(launcher: &Launcher, tool: ToolName, path: Option<&Path>) -> Result<Path
             Ok(found.path)
         }
         Err(error) => {
-            tracing::error!(tool = tool.program(), %error, "Not usable; the page opens, shows do not start.");
+            tracing::error!(tool = tool.program(), %error, "Not usable; the page says what that means.");
             Err(error.to_string())
         }
     }

@@ -5,8 +5,9 @@
 
 use super::Status;
 use super::count::Count;
-use super::dial;
+use super::{dial, direct};
 use engine::mediamtx::{Forward, Local, MediaMtx, PathError, PathName, PathSpec, Snapshot};
+use engine::relay::{Relay, RelayStats, Tap};
 use runtime::{CancellationToken, Clock, SystemClock, Task, spawn};
 use std::future::pending;
 use std::time::Duration;
@@ -36,8 +37,14 @@ const NOTHING: (&str, &str) = (
     "It is sent as soon as it is back. Check that the camera sends and that the media server runs.",
 );
 
+/// The same where the media server is absent and nothing else speaks the protocol.
+const UNSERVED: (&str, &str) = (
+    "It cannot be sent to without the media server, which is away.",
+    "Bring the media server back: see its alert. Meanwhile only RTMP and RTMPS destinations are sent to.",
+);
+
 /// How far the running attempt is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Attempt {
     /// There is none.
     None,
@@ -51,6 +58,8 @@ enum Attempt {
         /// The start of the media server that it was made in.
         boot: u64,
     },
+    /// It is sent to without the media server.
+    Direct(Relay),
 }
 
 /// A question to a port.
@@ -66,6 +75,8 @@ pub(super) struct Driver {
     server: MediaMtx,
     path: PathName,
     from: PathName,
+    /// What is on `from`, without the media server.
+    tap: Tap,
     target: Target,
     report: watch::Sender<Status>,
     state: EgressState,
@@ -89,6 +100,7 @@ impl Driver {
         report: watch::Sender<Status>,
     ) -> Self {
         Self {
+            tap: server.tap(&from),
             server,
             path,
             from,
@@ -106,12 +118,15 @@ impl Driver {
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut snapshots = self.server.snapshots();
+        let mut absent = self.server.absent();
         self.feed(EgressEvent::Start(self.target.plan())).await;
         self.server.refresh().await;
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
             self.advance(&snapshot).await;
-            let silent = self.state.is_active() && is_silent(&snapshot, self.looked_ns);
+            let by_server = !matches!(self.attempt, Attempt::Direct(_)) && !self.server.is_absent();
+            let silent =
+                by_server && self.state.is_active() && is_silent(&snapshot, self.looked_ns);
             self.looked_ns = snapshot.at_ns;
             if !silent {
                 if let Some(event) = self.look(&snapshot) {
@@ -130,6 +145,11 @@ impl Driver {
                 news = snapshots.changed() => {
                     if news.is_err() {
                         break; // the media server's keeper is gone: the agent ends
+                    }
+                }
+                changed = absent.changed() => {
+                    if changed.is_err() {
+                        break; // as above
                     }
                 }
                 event = answer(&mut self.dial) => {
@@ -151,11 +171,15 @@ impl Driver {
 
     /// Makes the path as soon as there is something to send, and again where its source was lost.
     async fn advance(&mut self, snapshot: &Snapshot) {
+        if self.server.is_absent() {
+            return self.do_without().await;
+        }
         let now = SystemClock.monotonic();
         let source = snapshot.path(&self.from);
         let there = source.is_some_and(|source| source.available || source.online);
         match self.attempt {
-            Attempt::None => {}
+            // A connection that is good is left alone: the next one goes through the media server again.
+            Attempt::None | Attempt::Direct(_) => {}
             Attempt::Waiting { since } => {
                 let encoded = source.is_some_and(|source| source.online);
                 if encoded || (there && (self.tried || now >= since + SOURCE)) {
@@ -179,12 +203,50 @@ impl Driver {
         }
     }
 
+    /// Sends without the media server, as soon as there is something to send.
+    async fn do_without(&mut self) {
+        match self.attempt {
+            Attempt::None | Attempt::Direct(_) => {}
+            Attempt::Made { .. } => {
+                // The path is gone with the server, and must not come back with it beside a relay.
+                self.remove().await;
+                let since = SystemClock.monotonic();
+                self.attempt = Attempt::Waiting { since };
+            }
+            Attempt::Waiting { .. } if self.tap.flows() => {
+                if let Some(target) = direct::target(self.target.at(self.state.side())) {
+                    // Nothing of it may be left for the server to find when it comes back.
+                    self.remove().await;
+                    self.tried = true;
+                    self.count.begin();
+                    self.attempt = Attempt::Direct(Relay::start(&self.tap, target));
+                }
+            }
+            Attempt::Waiting { .. } => {}
+        }
+    }
+
+    /// What a relay says about the running attempt.
+    fn look_at(&mut self, relay: RelayStats) -> EgressEvent {
+        self.count
+            .take(SystemClock.monotonic_ns(), relay.sent, relay.offered);
+        match relay.error {
+            Some(error) => EgressEvent::Lost(direct::cause(error)),
+            None if !self.tap.flows() => EgressEvent::Unfed,
+            None => EgressEvent::Bytes(relay.sent),
+        }
+    }
+
     /// What a snapshot says about the running attempt.
     fn look(&mut self, snapshot: &Snapshot) -> Option<EgressEvent> {
-        let after = match self.attempt {
+        let after = match &self.attempt {
             Attempt::None => return None,
             Attempt::Waiting { .. } => return Some(EgressEvent::Unfed),
-            Attempt::Made { after, .. } => after,
+            Attempt::Made { after, .. } => *after,
+            Attempt::Direct(relay) => {
+                let relay = relay.stats();
+                return Some(self.look_at(relay));
+            }
         };
         if snapshot.number <= after {
             return None;
@@ -209,7 +271,7 @@ impl Driver {
         self.state = state;
         for effect in effects {
             match effect {
-                EgressEffect::Attach(side) => self.attach(side),
+                EgressEffect::Attach(side) => self.attach(side).await,
                 EgressEffect::Detach => self.detach().await,
                 EgressEffect::Probe => self.probe(),
                 EgressEffect::Report => self.tell(),
@@ -223,7 +285,10 @@ impl Driver {
         }
     }
 
-    fn attach(&mut self, side: Side) {
+    async fn attach(&mut self, side: Side) {
+        if let Attempt::Direct(relay) = std::mem::replace(&mut self.attempt, Attempt::None) {
+            relay.stop().await;
+        }
         let since = SystemClock.monotonic();
         self.attempt = Attempt::Waiting { since };
         let ingest = self.target.at(side).clone();
@@ -265,7 +330,10 @@ impl Driver {
     }
 
     async fn detach(&mut self) {
-        self.attempt = Attempt::None;
+        // The old connection is closed before the same key dials again.
+        if let Attempt::Direct(relay) = std::mem::replace(&mut self.attempt, Attempt::None) {
+            relay.stop().await;
+        }
         self.unfed = None;
         self.dial = None;
         self.remove().await;
@@ -312,7 +380,10 @@ impl Driver {
         let unfed = self
             .unfed
             .is_some_and(|since| SystemClock.monotonic() >= since + UNFED);
-        let nothing = (unfed && !slow).then_some(NOTHING);
+        let served =
+            !self.server.is_absent() || direct::target(self.target.at(self.state.side())).is_some();
+        let nothing = if served { NOTHING } else { UNSERVED };
+        let nothing = (unfed && !slow).then_some(nothing);
         let status = Status {
             state: self.state,
             kbps: if active { self.count.kbps() } else { 0 },

@@ -82,6 +82,11 @@ impl Ledger {
     fn see(&mut self, now: Duration, found: Found) {
         let key = found.key();
         if let Some(entry) = self.entries.get_mut(&key) {
+            // What can no longer be its cause is not.
+            let had = |root: &Key| entry.found.roots.contains(root) && !found.roots.contains(root);
+            if entry.root.as_ref().is_some_and(had) {
+                entry.root = None;
+            }
             entry.found = found;
             entry.last = now;
         } else if self.entries.len() < LIMIT {

@@ -59,16 +59,35 @@ pub(super) fn rules(seen: &Seen) -> Vec<Found> {
     }
     found.extend(seen.lowered.as_ref().map(lowered));
     found.extend(machine(&seen.machine));
+    if done_without(seen) {
+        for one in &mut found {
+            one.roots.retain(|root| *root != media_root());
+        }
+    }
     found
 }
 
+const fn done_without(seen: &Seen) -> bool {
+    matches!(
+        seen.media,
+        MediaSeen::Down {
+            done_without: true,
+            ..
+        }
+    )
+}
+
 fn media_server(seen: &Seen) -> Option<Found> {
+    let done_without = done_without(seen);
     let severity = match (seen.live, seen.running) {
+        (true, _) if done_without => Severity::Error,
         (true, _) => Severity::Critical,
         (false, true) => Severity::Error,
         (false, false) => Severity::Warning,
     };
-    let message = if seen.live {
+    let message = if done_without && seen.running {
+        "The media server is down – there is no preview; RTMP destinations are sent to without it"
+    } else if seen.live {
         "The media server is down – destinations and preview are interrupted"
     } else {
         "The media server is down – the preview is interrupted"
@@ -80,6 +99,7 @@ fn media_server(seen: &Seen) -> Option<Found> {
         MediaSeen::Down {
             reason,
             remediation,
+            ..
         } => Some(found(reason).advise(remediation.clone())),
     }
 }

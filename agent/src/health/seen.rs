@@ -49,6 +49,8 @@ pub enum MediaSeen {
         reason: String,
         /// What to do.
         remediation: Cow<'static, str>,
+        /// For so long that cameras and destinations do without it: their trouble is their own.
+        done_without: bool,
     },
 }
 

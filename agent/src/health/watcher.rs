@@ -62,6 +62,8 @@ impl Health {
 struct Server {
     health: watch::Receiver<mediamtx::Health>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    absent: watch::Receiver<bool>,
+    farewell_ns: watch::Receiver<u64>,
 }
 
 /// Looks and reports.
@@ -128,6 +130,8 @@ impl Watcher {
         let server = Server {
             health: media.health(),
             snapshots: media.snapshots(),
+            absent: media.absent(),
+            farewell_ns: media.farewell(),
         };
         let watcher = Self {
             show,
@@ -211,7 +215,8 @@ impl Watcher {
 
     fn media(&self) -> MediaSeen {
         let health = self.server.health.borrow().clone();
-        if health == mediamtx::Health::Starting {
+        let done_without = *self.server.absent.borrow();
+        if health == mediamtx::Health::Starting && !done_without {
             return MediaSeen::Up;
         }
         if let Some(outage) = Outage::of(&health) {
@@ -225,11 +230,13 @@ impl Watcher {
             return MediaSeen::Down {
                 reason,
                 remediation,
+                done_without,
             };
         }
         let at_ns = self.server.snapshots.borrow().at_ns;
-        let age = SystemClock.monotonic_ns().saturating_sub(at_ns);
-        if at_ns > 0 && age > SILENT_NS {
+        let now_ns = SystemClock.monotonic_ns();
+        let leaves = now_ns < *self.server.farewell_ns.borrow();
+        if at_ns > 0 && now_ns.saturating_sub(at_ns) > SILENT_NS && !leaves {
             MediaSeen::Silent
         } else {
             MediaSeen::Up

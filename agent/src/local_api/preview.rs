@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         (status = 404, description = "TIMELINE_NOT_FOUND", body = ErrorBody),
         (status = 409, description = "PREVIEW_ACTIVE", body = ErrorBody),
         (status = 422, description = "TIMELINE_INVALID", body = ErrorBody),
-        (status = 503, description = "PREVIEW_SERVER_DOWN or ENCODER_UNAVAILABLE", body = ErrorBody),
+        (status = 503, description = "PREVIEW_SERVER_DOWN for some seconds, or ENCODER_UNAVAILABLE", body = ErrorBody),
     ),
 )]
 async fn start_preview(State(app): State<AppState>, Sent(start): Sent<PreviewStart>) -> Answer {

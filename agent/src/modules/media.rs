@@ -15,6 +15,9 @@ pub trait Media: Send + Sync {
     /// Why it cannot be used, as it was when it was last looked at; `None` when it can. Costs nothing.
     fn outage(&self) -> Option<Outage>;
 
+    /// Why a show cannot begin now; `None` also while it is done without the server.
+    fn obstacle(&self) -> Option<Outage>;
+
     /// The paths it has, or why it does not answer.
     fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, Outage>>;
 
@@ -26,6 +29,10 @@ pub trait Media: Send + Sync {
 impl Media for MediaMtx {
     fn outage(&self) -> Option<Outage> {
         Outage::of(&self.health().borrow())
+    }
+
+    fn obstacle(&self) -> Option<Outage> {
+        Outage::in_the_way(self)
     }
 
     fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, Outage>> {

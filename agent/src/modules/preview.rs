@@ -3,13 +3,13 @@
 use super::command::{PreviewCommand, Reply};
 use super::fault::{Fault, field, refuse};
 use super::view::{
-    GoLive, GoLiveView, PlaybackView, PreviewHealthView, PreviewStart, PreviewStartedView,
-    PreviewStatusView, PreviewStoppedView, SetDestinations,
+    GoLive, GoLiveView, NoPictureView, PlaybackView, PreviewHealthView, PreviewStart,
+    PreviewStartedView, PreviewStatusView, PreviewStoppedView, SetDestinations,
 };
 use super::{Parts, destinations, timelines};
 use crate::show::{Mode, ShowStatus};
 use model::{Destination, DestinationId, FrameRate, ProfileName, TimelineId};
-use protocol::{Code, Problem};
+use protocol::{Code, HasCode, Problem};
 use store::Store;
 use stream::{DestinationFault, GoLiveError};
 use timeline::Timeline;
@@ -73,6 +73,7 @@ async fn start(parts: &Parts, asked: PreviewStart) -> Result<Reply, Problem> {
         hls_url: HLS,
         whep_url: WHEP,
         mode: Mode::Preview,
+        no_picture: no_picture(parts),
     }))
 }
 
@@ -96,7 +97,7 @@ pub(super) async fn run(
         let error = crate::show::ShowError::AlreadyRunning(running.name.clone());
         return Err(refuse(&error));
     }
-    if let Some(outage) = parts.media.outage() {
+    if let Some(outage) = parts.media.obstacle() {
         return Err(Fault::MediaServer(outage).into());
     }
     let profile = profile.unwrap_or(parts.profile);
@@ -233,6 +234,18 @@ pub(super) async fn note_use(parts: &Parts, ids: Vec<DestinationId>) {
     }
 }
 
+/// Why the preview has no picture although a program may run, and what to do.
+fn no_picture(parts: &Parts) -> Option<NoPictureView> {
+    let outage = parts.media.outage()?;
+    let code = outage.code();
+    Some(NoPictureView {
+        code: code.as_str(),
+        message: format!("There is no preview: {outage}. RTMP destinations are still sent to."),
+        remediation: outage.remediation().into_owned(),
+    })
+    .filter(|_| parts.media.obstacle().is_none())
+}
+
 fn status(parts: &Parts) -> Reply {
     let server_healthy = parts.media.outage().is_none();
     let status = parts.show.status();
@@ -248,6 +261,7 @@ fn status(parts: &Parts) -> Reply {
         hls_url: is_active.then_some(HLS),
         whep_url: is_active.then_some(WHEP),
         server_healthy,
+        no_picture: no_picture(parts),
         paused: status.paused,
         position: status.position.clone(),
         destinations: status.destinations.clone(),

@@ -13,10 +13,23 @@ use std::time::Duration;
 /// How long an input waits to learn a camera's codecs.
 pub(super) const CODECS: Duration = Duration::from_secs(1);
 
-/// Where a camera is read on this machine, once its codecs are known; `None` before. By RTMP, whose
+/// Where a camera's decoder reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Address {
+    /// From the media server.
+    Local(String),
+    /// From the camera itself, while there is no media server. It may hold a password.
+    Direct(Secret),
+}
+
+/// Where a camera is read. From the media server once its codecs are known, `None` before: by RTMP, whose
 /// packets carry one clock for picture and sound, where its codecs allow it; RTSP places the tracks by
-/// their arrival.
-pub(super) fn address(media: &MediaMtx, id: &CameraId) -> Option<String> {
+/// their arrival. While the media server is absent, from the camera itself.
+pub(super) fn address(parts: &Parts, id: &CameraId) -> Option<Address> {
+    let media = &parts.media;
+    if media.is_absent() {
+        return direct(parts, id);
+    }
     let path = PathName::camera(id);
     let snapshots = media.snapshots();
     let snapshot = snapshots.borrow();
@@ -25,29 +38,41 @@ pub(super) fn address(media: &MediaMtx, id: &CameraId) -> Option<String> {
         .map_or(&[][..], |path| path.tracks.as_slice());
     let fits = |track: &Track| matches!(track.codec.as_str(), "H264" | "MPEG-4 Audio");
     (!tracks.is_empty()).then(|| {
-        if tracks.iter().all(fits) {
+        Address::Local(if tracks.iter().all(fits) {
             media.rtmp_url(&path)
         } else {
             media.rtsp_url(&path)
-        }
+        })
     })
 }
 
-/// Waits until a camera's codecs are known.
+/// A camera's own address; `None` for one that is switched off or unknown.
+fn direct(parts: &Parts, id: &CameraId) -> Option<Address> {
+    let camera = parts.camera(id).filter(|camera| camera.is_active)?;
+    let password = parts.password(id);
+    let password = Some(&password).filter(|password| !password.is_empty());
+    Some(Address::Direct(camera_url(&camera, password)))
+}
+
+/// Waits until a camera's codecs are known, or need not be.
 pub(super) async fn known(media: &MediaMtx, id: &CameraId) {
     let path = PathName::camera(id);
-    let mut snapshots = media.snapshots();
+    let (mut snapshots, mut absent) = (media.snapshots(), media.absent());
     let known =
         snapshots.wait_for(|now| now.path(&path).is_some_and(|path| !path.tracks.is_empty()));
-    // It fails only when the media server is let go of: the agent ends.
-    drop(known.await);
+    // They fail only when the media server is let go of: the agent ends.
+    tokio::select! {
+        known = known => drop(known),
+        absent = absent.wait_for(|absent| *absent) => drop(absent),
+    }
 }
 
 /// [`address`], once the camera's codecs are known or after a second without.
-pub(super) async fn settled_address(media: &MediaMtx, id: &CameraId) -> String {
+pub(super) async fn settled_address(parts: &Parts, id: &CameraId) -> Address {
+    let media = &parts.media;
     // Without them the camera is read by RTSP, which carries every codec.
     let _late = tokio::time::timeout(CODECS, known(media, id)).await;
-    address(media, id).unwrap_or_else(|| media.rtsp_url(&PathName::camera(id)))
+    address(parts, id).unwrap_or_else(|| Address::Local(media.rtsp_url(&PathName::camera(id))))
 }
 
 /// The cameras that are pulled, and from where.

@@ -40,10 +40,7 @@ impl Meter {
 }
 /// The paths that the main encode is published to.
 pub(super) fn outputs(parts: &Parts) -> Vec<Output> {
-    let to = |path: PathName, audio| Output {
-        url: parts.media.rtsp_url(&path),
-        audio,
-    };
+    let to = |path: PathName, audio| parts.media.output(&path, audio);
     vec![
         to(PathName::program(), AudioCodec::Aac),
         to(PathName::program_rtc(), AudioCodec::Opus),

@@ -4,7 +4,7 @@
 //! `session`'s business.
 
 use super::ShowError;
-use super::cameras;
+use super::cameras::{self, Address};
 use super::inputs::Need;
 use super::parts::Parts;
 use engine::input::{Inlet, Input, InputSource, InputSpec, SourceState};
@@ -30,7 +30,7 @@ pub(super) struct Open {
     pub(super) input: Option<Input>,
     pub(super) source: Source,
     /// Where a camera is read, or was tried to be.
-    pub(super) address: Option<String>,
+    pub(super) address: Option<Address>,
     /// Looks since it was opened.
     pub(super) looks: u32,
     /// Looks since the camera's path was seen to be back; `None` while it is away.
@@ -48,7 +48,7 @@ pub(super) fn opened(
     need: Need,
     source: Source,
     input: Option<Input>,
-    address: Option<String>,
+    address: Option<Address>,
 ) -> Open {
     Open {
         need,
@@ -80,8 +80,9 @@ pub(super) async fn source_of(
     size: Size,
 ) -> Result<InputSource, ShowError> {
     Ok(match source {
-        Source::Camera(id) => InputSource::Live {
-            url: cameras::settled_address(&parts.media, id).await,
+        Source::Camera(id) => match cameras::settled_address(parts, id).await {
+            Address::Local(url) => InputSource::Live { url },
+            Address::Direct(address) => InputSource::Direct { address },
         },
         Source::Media {
             asset,
@@ -119,10 +120,11 @@ pub(super) async fn open_source(
     source: &Source,
     size: Size,
     spec: &impl Fn(InputSource) -> InputSpec,
-) -> Result<(Inlet, Input, Option<String>), ShowError> {
+) -> Result<(Inlet, Input, Option<Address>), ShowError> {
     let found = source_of(parts, source, size).await?;
     let address = match &found {
-        InputSource::Live { url } => Some(url.clone()),
+        InputSource::Live { url } => Some(Address::Local(url.clone())),
+        InputSource::Direct { address } => Some(Address::Direct(address.clone())),
         InputSource::File { .. } | InputSource::Still(_) => None,
     };
     let (inlet, input) = open(parts, spec(found)).await?;

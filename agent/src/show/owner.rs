@@ -224,7 +224,7 @@ impl Owner {
             return Err(ShowError::AlreadyRunning(running.to_string()));
         }
         self.parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
-        if let Some(outage) = Outage::of(&self.parts.media.health().borrow()) {
+        if let Some(outage) = Outage::in_the_way(&self.parts.media) {
             return Err(outage.into());
         }
         let id = timeline

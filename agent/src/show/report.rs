@@ -113,7 +113,11 @@ fn program(parts: &Parts, session: &Session) -> ProgramStatus {
         spared: stats.spared,
         dropped: encoder.map_or(0, |encoder| encoder.queue_drops),
         fps: encoder.map_or(0.0, |encoder| f64::from(encoder.fps)),
-        kbps: session.kbps(),
+        // The media server counts it; without one it is what the encoder makes.
+        kbps: match encoder.filter(|_| parts.media.is_absent()) {
+            Some(encoder) => u32::try_from(encoder.bits_per_second / 1000).unwrap_or(u32::MAX),
+            None => session.kbps(),
+        },
         encoder_restarts: encoder.map_or(0, |encoder| u64::from(encoder.restarts)),
         encoder_pid: encoder.map(|encoder| encoder.pid).filter(|pid| *pid != 0),
         encoded: encoder.map_or(0, |encoder| encoder.frames),

@@ -242,8 +242,8 @@ impl Owner {
     pub(super) async fn look_back(&mut self) {
         let now_ns = self.parts.clock.monotonic_ns();
         if self.past.recalled.is_some() {
-            // Without a media server there is nothing to resume with; it comes back by itself.
-            let down = Outage::of(&self.parts.media.health().borrow()).is_some();
+            // A media server that is away for a moment is waited for.
+            let down = Outage::in_the_way(&self.parts.media).is_some();
             if !down && now_ns >= self.past.retry_ns {
                 self.resume().await;
             }

@@ -168,6 +168,12 @@ impl Drop for Again<'_> {
 
 /// One try. `thorough`: a connection that brings no picture is made anew, too.
 async fn attempt(media: MediaMtx, camera: Camera, password: Secret, thorough: bool) -> Trouble {
+    if media.is_absent() {
+        // Its decoder connects to the camera itself, again and again.
+        return knock(&camera)
+            .await
+            .map_or_else(Trouble::Away, |()| Trouble::Unknown);
+    }
     let path = PathName::camera(&camera.id);
     let received = |snapshot: &Snapshot| {
         let path = snapshot.path(&path).filter(|path| path.online);

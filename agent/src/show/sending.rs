@@ -9,7 +9,7 @@ use super::session::Session;
 use super::{DestinationAddress, DestinationState, DestinationStatus, ShowError, fillers};
 use crate::egress::Egress;
 use engine::mediamtx::PathName;
-use engine::program::{AudioCodec, EncoderId, EncoderSpec, Output};
+use engine::program::{AudioCodec, EncoderId, EncoderSpec};
 use model::{Destination, DestinationId, Profile};
 use std::collections::BTreeMap;
 use stream::{Candidate, EgressState, Rendition, Side, Sound, Target, renditions, target};
@@ -169,10 +169,7 @@ impl Sending {
         let spec = EncoderSpec {
             profile: rendition.profile,
             encoder: session.trial.chosen,
-            outputs: vec![Output {
-                url: self.parts.media.rtsp_url(&path),
-                audio: AudioCodec::Aac,
-            }],
+            outputs: vec![self.parts.media.output(&path, AudioCodec::Aac)],
             stall: super::encoding::STALL,
         };
         match session.program.add_encoder(spec) {

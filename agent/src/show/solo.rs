@@ -9,7 +9,7 @@ use super::parts::Parts;
 use ::program::{Ask, Bus, Take};
 use engine::input::{Input, InputSource, InputSpec};
 use engine::mediamtx::PathName;
-use engine::program::{AudioCodec, EncoderSpec, Output, Program, ProgramSpec};
+use engine::program::{AudioCodec, EncoderSpec, Program, ProgramSpec};
 use engine::trial::Trial;
 use model::{CameraId, Director, FramePlan, InputHealth, InputId, Pattern, Profile, Shot, Source};
 use runtime::chain;
@@ -60,10 +60,7 @@ pub(super) async fn one_camera(
     let encoder = EncoderSpec {
         profile,
         encoder: trial.chosen,
-        outputs: vec![Output {
-            url: parts.media.rtsp_url(path),
-            audio: AudioCodec::Aac,
-        }],
+        outputs: vec![parts.media.output(path, AudioCodec::Aac)],
         stall: STALL,
     };
     let spec = ProgramSpec {

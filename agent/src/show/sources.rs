@@ -6,7 +6,7 @@
 
 use super::ShowError;
 use super::board::Standing;
-use super::cameras::{self, CODECS};
+use super::cameras::{self, Address, CODECS};
 use super::inputs::{Need, need, needs};
 use super::opening::{
     FIRST_PICTURE, Open, first_picture, first_source, kept, open, open_source, opened,
@@ -34,6 +34,8 @@ const PATIENCE: u32 = 100;
 const PENALTY: u32 = 50;
 /// Looks for which a decoder is hurried after its camera came back, and how far apart.
 const HURRY: (u32, u32) = (30, 5);
+/// Looks for which a camera's path is there before its decoder comes back to it from the camera itself.
+const SETTLED: u32 = 20;
 /// Without a picture for so long, a camera is looked after.
 const MISSING_NS: u64 = 250_000_000;
 /// A camera whose decoder was just started has so many looks for its first picture.
@@ -197,14 +199,14 @@ impl Sources {
         self.wanted = wanted;
         self.revive(parts);
         self.late_sound(parts, now);
-        self.follow_paths(parts, program).await;
+        self.follow_paths(parts, program, now).await;
     }
 
     /// Opens cameras that were asked for by hand before it was known what they send.
     async fn open_guests(&mut self, parts: &Parts, program: &Program, wanted: &[Need]) {
         let late = self.open.values().filter(|open| {
             let known = matches!(&open.source, Source::Camera(id)
-                if cameras::address(&parts.media, id).is_some());
+                if cameras::address(parts, id).is_some());
             let needed = wanted.iter().any(|need| need.input == open.need.input);
             open.input.is_none() && !needed && open.idle < PENALTY && known
         });
@@ -233,10 +235,10 @@ impl Sources {
             return true;
         }
         let address = match &open.source {
-            Source::Camera(id) => cameras::address(&parts.media, id),
+            Source::Camera(id) => cameras::address(parts, id),
             Source::Media { .. } | Source::Pattern(_) | Source::Colour(_) => None,
         };
-        rests(open, address.as_deref())
+        rests(open, address.as_ref())
     }
 
     /// Looks after the cameras that are wanted and give no picture.
@@ -288,22 +290,30 @@ impl Sources {
 
     /// Follows the cameras' paths: a decoder that waits is hurried when its camera came back, and one
     /// whose camera's codecs became others is opened anew.
-    async fn follow_paths(&mut self, parts: &Parts, program: &Program) {
+    async fn follow_paths(&mut self, parts: &Parts, program: &Program, now: &Standing) {
         let mut moved = Vec::new();
         for open in self.open.values_mut() {
             let (Source::Camera(id), Some(input)) = (&open.source, &open.input) else {
                 continue;
             };
-            let Some(address) = cameras::address(&parts.media, id) else {
+            let Some(address) = cameras::address(parts, id) else {
                 open.online = None;
                 continue;
             };
             let looks = open.online.map_or(0, |looks| looks + 1);
             open.online = Some(looks);
+            let other = open.address.as_ref() != Some(&address);
+            // The media server is back: a camera is connected once. Not while it would be seen.
+            let back = other && matches!(open.address, Some(Address::Direct(_)));
+            let seen = now.on_air == Some(open.need.input.0);
+            if back && !seen && looks >= SETTLED {
+                moved.push((open.need, open.source.clone()));
+                continue;
+            }
             if input.stats().state != SourceState::Waiting {
                 continue;
             }
-            if open.address.as_ref() != Some(&address) {
+            if other {
                 moved.push((open.need, open.source.clone()));
             } else if looks < HURRY.0 && looks % HURRY.1 == 0 {
                 input.restart();
@@ -331,7 +341,7 @@ impl Sources {
     async fn find(&self, parts: &Parts, source: &Source) -> Found {
         let mut tried = None;
         if let Source::Camera(id) = source {
-            tried = cameras::address(&parts.media, id);
+            tried = cameras::address(parts, id);
             if tried.is_none() {
                 // Nothing can be read before it is known what it sends, and nobody is kept waiting.
                 return Found::default();
@@ -405,17 +415,15 @@ struct Found {
     /// For the mixer and for here; `None` where it could not be opened.
     ends: Option<(Inlet, Input)>,
     /// Where a camera was tried to be read.
-    address: Option<String>,
+    address: Option<Address>,
 }
 
 /// Whether a source that could not be opened is left alone for now. A camera is tried at once when it
 /// becomes known what it sends, which gives it an `address`.
-fn rests(open: &Open, address: Option<&str>) -> bool {
+fn rests(open: &Open, address: Option<&Address>) -> bool {
     let just_tried = open.idle < PENALTY;
     match &open.source {
-        Source::Camera(_) => {
-            address.is_none() || (just_tried && open.address.as_deref() == address)
-        }
+        Source::Camera(_) => address.is_none() || (just_tried && open.address.as_ref() == address),
         Source::Media { .. } | Source::Pattern(_) | Source::Colour(_) => just_tried,
     }
 }

@@ -89,7 +89,9 @@ impl Straight {
             (camera, None)
         } else {
             let from = PathName::stream_encode(&plan.id);
-            if let Err(error) = self.parts.media.put(&from, PathSpec::published()).await {
+            if let Err(error) = self.parts.media.put(&from, PathSpec::published()).await
+                && !self.parts.media.is_absent()
+            {
                 return Err(Outage::unanswered(error).into());
             }
             let ffmpeg = self.parts.ffmpeg.clone().map_err(ShowError::NoFfmpeg)?;
@@ -120,6 +122,9 @@ impl Straight {
     /// Whether a destination can take the camera's codecs as they are. Waits a little for a camera
     /// that is just being connected.
     async fn is_ready_made(&self, camera: &PathName) -> bool {
+        if self.parts.media.is_absent() {
+            return false;
+        }
         let mut snapshots = self.parts.media.snapshots();
         let online = snapshots.wait_for(|now| now.path(camera).is_some_and(|path| path.online));
         let Ok(Ok(snapshot)) = tokio::time::timeout(CODECS, online).await else {

@@ -58,6 +58,8 @@ export interface PreviewStatus {
   hls_url: string | null;
   whep_url: string | null;
   server_healthy: boolean;
+  /** Why the program has no picture here, while it runs without the media server. */
+  no_picture: { code: string; message: string; remediation: string } | null;
   paused: boolean;
   position: Position | null;
   destinations: DestinationStatus[];

@@ -61,7 +61,8 @@ export const situation = computed<Situation>(() => ({
   mode: mode.value,
   paused: status.value?.paused ?? false,
   reachable: reachable.value && status.value !== undefined,
-  serverHealthy: status.value?.server_healthy ?? true,
+  // A server that stays away is done without.
+  serverHealthy: status.value ? status.value.server_healthy || status.value.no_picture !== null : true,
   busy: busy.value !== undefined,
   timelineChosen: chosenTimeline.value !== undefined,
   destinationsChosen: readyDestinations.value.length,

@@ -9,7 +9,7 @@ import { AlertBanner } from "./Alerts";
 export function Warnings() {
   // The alert says more, but comes a moment later.
   const told = alerts.value.some((a) => a.code === "MEDIA_SERVER_DOWN" && a.state !== "cleared");
-  const unhealthy = status.value && !status.value.server_healthy && !told;
+  const unhealthy = status.value && !status.value.server_healthy && !status.value.no_picture && !told;
   return (
     <div class="warnings" role="alert">
       {!reachable.value && (

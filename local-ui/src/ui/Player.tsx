@@ -14,6 +14,7 @@ export function Player() {
   const active = status.value?.is_active ?? false;
   const whep = status.value?.whep_url ?? null;
   const hls = status.value?.hls_url ?? null;
+  const missing = status.value?.no_picture ?? null;
 
   useEffect(() => {
     const element = video.current;
@@ -48,8 +49,9 @@ export function Player() {
       <video ref={video} muted autoPlay playsInline aria-label="The program's picture" class={playing ? "" : "empty"} />
       {!playing && (
         <div class="cover" role="status">
-          {active && <span class="spinner" aria-hidden="true" />}
-          <p>{cover(picture.value, active)}</p>
+          {active && !missing && <span class="spinner" aria-hidden="true" />}
+          <p>{active && missing ? missing.message : cover(picture.value, active)}</p>
+          {active && missing && <p>{missing.remediation}</p>}
         </div>
       )}
       {playing && (

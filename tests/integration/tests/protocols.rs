@@ -380,6 +380,8 @@ fn whip_carries_picture_and_opus_with_a_token_and_a_wrong_token_is_told() {
         std::thread::sleep(LOOK);
     }
     report("looks at the other, all well", looks);
+    let alerts = agent.api().get("/api/alerts").ok().to_string();
+    assert!(!alerts.contains("MEDIA_SERVER_DOWN"), "{alerts}");
     server.signal("CONT");
     let seen = reader.end();
     let (missing, gap) = (seen.missing(1000.0 / 30.0), seen.longest_gap_ms());

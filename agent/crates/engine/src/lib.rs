@@ -11,5 +11,6 @@ pub mod nut;
 pub mod process;
 pub mod program;
 mod publish;
+pub mod relay;
 pub mod tools;
 pub mod trial;

@@ -254,3 +254,23 @@ fn a_slow_root_that_comes_and_goes_hides_nothing() {
     assert!(seen[1..90].iter().all(|words| words == "D"), "{seen:?}");
     assert_eq!(seen[95], "D N", "the destination was told long before");
 }
+
+#[test]
+fn what_a_root_can_no_longer_cause_counts_by_itself() {
+    // The media server is away for good; from the fifth second on destinations do without it.
+    let story = |second: u64| {
+        let mut all = vec![media()];
+        if second >= 2 {
+            let mut lost = destination("1");
+            if second >= 5 {
+                lost.roots.retain(|root| *root != MEDIA);
+            }
+            all.push(lost);
+        }
+        all
+    };
+    let told = play(7, story);
+    assert_ne!(told[4], told[5], "{told:?}");
+    assert_eq!(told[5], told[6], "{told:?}");
+    assert!(!told[5].contains('('), "{told:?}");
+}

@@ -343,6 +343,7 @@ fn the_media_server_is_worst_while_live() {
     let down = MediaSeen::Down {
         reason: "it was ended by signal 9".to_owned(),
         remediation: "Wait.".into(),
+        done_without: false,
     };
     for (running, live, severity) in [
         (true, true, Severity::Critical),
@@ -358,5 +359,32 @@ fn the_media_server_is_worst_while_live() {
         let found = rules(&seen);
         assert_eq!((found.len(), found[0].severity), (1, severity));
         assert_eq!(found[0].cause, "it was ended by signal 9");
+    }
+}
+
+#[test]
+fn a_media_server_that_is_done_without_is_the_cause_of_nothing_else() {
+    let down = |done_without| MediaSeen::Down {
+        reason: "there is none".to_owned(),
+        remediation: "Install it.".into(),
+        done_without,
+    };
+    for (done_without, severity) in [(false, Severity::Critical), (true, Severity::Error)] {
+        let lost = to("1", DestinationState::Retrying, None);
+        let seen = Seen {
+            media: down(done_without),
+            running: true,
+            live: true,
+            destinations: vec![lost],
+            ..Seen::default()
+        };
+        let found = rules(&seen);
+        let of = |code| found.iter().find(|one| one.code == code).unwrap();
+        let server = of(Condition::MediaServerDown);
+        assert_eq!(server.severity, severity);
+        assert_eq!(server.message.contains("without it"), done_without);
+        let roots = &of(Condition::DestinationDown).roots;
+        assert_eq!(roots.contains(&media_root()), !done_without);
+        assert!(roots.contains(&Key::whole(Condition::NetworkDown)));
     }
 }

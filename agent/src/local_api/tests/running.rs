@@ -21,7 +21,7 @@ async fn a_preview_goes_live_and_ends() {
     assert_eq!(started.status, 200);
     assert_eq!(
         started.json(),
-        json!({"message": "Preview started", "timeline_id": "1",
+        json!({"message": "Preview started", "no_picture": null, "timeline_id": "1",
         "timeline_name": "Show", "hls_url": "/hls/preview/index.m3u8",
         "whep_url": "/whep/program_rtc/whep", "mode": "preview"})
     );
@@ -68,6 +68,28 @@ async fn a_preview_goes_live_and_ends() {
 }
 
 #[tokio::test]
+async fn without_a_media_server_for_long_a_show_begins_and_it_is_told_why_there_is_no_picture() {
+    let stage = Stage::new();
+    stage.furnish().await;
+    stage.server.down.store(true, Ordering::SeqCst);
+    stage.server.absent.store(true, Ordering::SeqCst);
+    let start = json!({"timeline_id": "1"});
+    let started = stage.post("/api/preview/start", start).await;
+    assert_eq!(started.status, 200);
+    let status = stage.get("/api/preview/status").await.json();
+    for told in [started.json(), status] {
+        let told = &told["no_picture"];
+        assert_eq!(told["code"], "PREVIEW_SERVER_DOWN");
+        let text = told["message"].as_str().unwrap();
+        assert!(
+            text.starts_with("There is no preview: ") && text.contains("it is down"),
+            "{text}"
+        );
+        assert!(told["remediation"].as_str().unwrap().ends_with('.'));
+    }
+}
+
+#[tokio::test]
 async fn a_preview_is_refused_with_the_contracts_codes() {
     let stage = Stage::new();
     stage.furnish().await;
@@ -85,6 +107,8 @@ async fn a_preview_is_refused_with_the_contracts_codes() {
         start("1").await.refusal(),
         (503, "PREVIEW_SERVER_DOWN".into(), String::new())
     );
+    let status = stage.get("/api/preview/status").await.json();
+    assert_eq!(status["no_picture"], json!(null));
     assert_eq!(stage.get("/api/preview/health").await.status, 503);
     assert_eq!(stage.get("/readyz").await.status, 503);
     assert_eq!(stage.get("/healthz").await.status, 200);

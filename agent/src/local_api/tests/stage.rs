@@ -67,6 +67,8 @@ impl Back {
 #[derive(Default)]
 pub(super) struct Server {
     pub(super) down: AtomicBool,
+    /// It is down for so long that it is done without.
+    pub(super) absent: AtomicBool,
     pub(super) probe: Mutex<Option<Result<Probe, ProbeError>>>,
     pub(super) asked: Mutex<Vec<(Camera, Secret)>>,
 }
@@ -77,6 +79,11 @@ impl Media for Shared {
     fn outage(&self) -> Option<Outage> {
         let down = self.0.down.load(Ordering::SeqCst);
         down.then(|| Outage::unanswered("it is down"))
+    }
+
+    fn obstacle(&self) -> Option<Outage> {
+        let absent = self.0.absent.load(Ordering::SeqCst);
+        self.outage().filter(|_| !absent)
     }
 
     fn streams(&self) -> BoxFuture<'_, Result<Vec<ActiveStreamView>, Outage>> {

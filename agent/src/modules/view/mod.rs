@@ -23,8 +23,8 @@ pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView
 pub use metrics::{DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics};
 pub use overlay::OverlayView;
 pub use preview::{
-    ActiveStreamView, GoLive, GoLiveView, PlaybackView, PreviewHealthView, PreviewStart,
-    PreviewStartedView, PreviewStatusView, PreviewStoppedView, SetDestinations,
+    ActiveStreamView, GoLive, GoLiveView, NoPictureView, PlaybackView, PreviewHealthView,
+    PreviewStart, PreviewStartedView, PreviewStatusView, PreviewStoppedView, SetDestinations,
 };
 pub use quality::QualityHold;
 pub use stream::{StreamDraft, StreamPatch, StreamView};

@@ -26,7 +26,7 @@ pub struct PreviewStart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"message": "Preview started", "timeline_id": "1",
     "timeline_name": "Daily Marina Stream", "hls_url": "/hls/preview/index.m3u8",
-    "whep_url": "/whep/program_rtc/whep", "mode": "preview"}))]
+    "whep_url": "/whep/program_rtc/whep", "mode": "preview", "no_picture": null}))]
 pub struct PreviewStartedView {
     /// For people.
     pub message: String,
@@ -41,6 +41,22 @@ pub struct PreviewStartedView {
     pub whep_url: &'static str,
     /// `preview`.
     pub mode: Mode,
+    /// Why there is no picture to see, where the program has to do without the media server.
+    pub no_picture: Option<NoPictureView>,
+}
+
+/// Why there is no picture to see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"code": "MEDIAMTX_MISSING",
+    "message": "There is no preview: the media server is not ready: there is no mediamtx. RTMP destinations are still sent to.",
+    "remediation": "Run make setup, or set mediamtx.path to a MediaMTX of the pinned version."}))]
+pub struct NoPictureView {
+    /// A code of the closed list.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+    /// What to do.
+    pub remediation: String,
 }
 
 /// The program was stopped.
@@ -98,7 +114,7 @@ pub struct GoLiveView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(example = json!({"is_active": true, "mode": "preview", "timeline_id": "1",
     "timeline_name": "Daily Marina Stream", "hls_url": "/hls/preview/index.m3u8",
-    "whep_url": "/whep/program_rtc/whep", "server_healthy": true, "paused": false,
+    "whep_url": "/whep/program_rtc/whep", "server_healthy": true, "no_picture": null, "paused": false,
     "destinations": [], "inputs": [], "notices": []}))]
 pub struct PreviewStatusView {
     /// Whether a program runs.
@@ -116,6 +132,8 @@ pub struct PreviewStatusView {
     pub whep_url: Option<&'static str>,
     /// Whether the media server answers.
     pub server_healthy: bool,
+    /// Why the program has no picture here, while it runs without the media server.
+    pub no_picture: Option<NoPictureView>,
     /// Whether the timeline's clock is held.
     pub paused: bool,
     /// Where it is.

@@ -8,7 +8,7 @@ use crate::notice::Notices;
 use crate::show::admission::Admission;
 use crate::show::fillers::Fillers;
 use crate::telemetry::{System, SystemSample};
-use engine::mediamtx::{Choice, Credentials, MediaMtx, Ports};
+use engine::mediamtx::{Addresses, Choice, Credentials, MediaMtx, Ports};
 use engine::process::Launcher;
 use overlay::Studio;
 use runtime::{Supervisor, SystemClock};
@@ -20,17 +20,15 @@ use tokio::sync::watch;
 pub(in crate::show) fn parts(supervisor: &Supervisor, folder: &tempfile::TempDir) -> Parts {
     let launcher = Launcher::start().unwrap();
     let clock = SystemClock;
-    let choice = Choice::Missing {
-        ports: Ports {
-            rtsp: 1,
-            rtmp: 2,
-            hls: 3,
-            webrtc: 4,
-            webrtc_media: 5,
-            api: 6,
-        },
-        reason: "none in this test".to_owned(),
-    };
+    // Somebody else's that is not there: one of ours that is missing would be done without.
+    let choice = Choice::External(Addresses::from(Ports {
+        rtsp: 1,
+        rtmp: 2,
+        hls: 3,
+        webrtc: 4,
+        webrtc_media: 5,
+        api: 6,
+    }));
     let credentials = Credentials::fresh().unwrap();
     let media = MediaMtx::start(supervisor, &launcher, Arc::new(clock), choice, &credentials);
     let system = System::of(watch::channel(Arc::new(SystemSample::default())).1);

@@ -48,9 +48,10 @@ fn a_source_that_could_not_be_opened_is_tried_now_and_then_and_a_camera_at_once_
         showing: 0,
     };
     let camera = Source::Camera(CameraId::parse("1").unwrap());
+    let at = |address: &str| Address::Local(address.to_owned());
     let tried = |source: &Source, address: Option<&str>, idle: u32| Open {
         idle,
-        ..opened(need, source.clone(), None, address.map(str::to_owned))
+        ..opened(need, source.clone(), None, address.map(at))
     };
     let pattern = Source::Pattern(Pattern::ColorBars);
     for (case, open, address, rests_now) in [
@@ -68,6 +69,6 @@ fn a_source_that_could_not_be_opened_is_tried_now_and_then_and_a_camera_at_once_
         ("a picture", tried(&pattern, None, 0), None, true),
         ("later", tried(&pattern, None, PENALTY), None, false),
     ] {
-        assert_eq!(rests(&open, address), rests_now, "{case}");
+        assert_eq!(rests(&open, address.map(at).as_ref()), rests_now, "{case}");
     }
 }

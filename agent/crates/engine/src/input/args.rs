@@ -1,7 +1,7 @@
 //! Arguments of the decoders. What is not obvious about them: `docs/ARCHITECTURE.md`, "What FFmpeg is told".
 
 use super::{InputSource, InputSpec};
-use model::{Fit, Size};
+use model::{Fit, Secret, Size};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -103,6 +103,18 @@ pub(super) fn decoder(spec: &InputSpec, skip: Duration) -> Vec<OsString> {
                 .text(nut)
                 .done()
         }
+        InputSource::Direct { .. } => {
+            let args = Args::new()
+                .text("-protocol_whitelist pipe,rtsp,rtmp,rtp,udp,tcp -f concat -safe 0")
+                .text("-fflags +nobuffer+discardcorrupt -flags low_delay -threads 1")
+                .text("-colorspace bt709 -max_pixels")
+                .word(MAX_VIDEO_PIXELS.to_string())
+                .text("-i pipe:0");
+            video(args, Fit::Contain)
+                .text("-copyts -max_interleave_delta 1")
+                .text(nut)
+                .done()
+        }
         InputSource::File {
             path,
             looping,
@@ -128,6 +140,40 @@ pub(super) fn decoder(spec: &InputSpec, skip: Duration) -> Vec<OsString> {
     }
 }
 
+/// What a decoder is told through its standard input, where an address must not stand in its arguments: a
+/// list of one address, with the options that it is opened with.
+pub(super) fn told(source: &InputSource) -> Option<Secret> {
+    let InputSource::Direct { address } = source else {
+        return None;
+    };
+    let options = if address.expose().starts_with("rtmp:") {
+        &["rw_timeout 5000000"][..]
+    } else {
+        &[
+            "rtsp_transport tcp",
+            "timeout 5000000",
+            "allowed_media_types video+audio",
+        ]
+    };
+    let always = [
+        "fflags nobuffer",
+        "analyzeduration 500000",
+        "probesize 500000",
+    ];
+    // A quoted text ends at a quote and nowhere else; a line break has no place in an address.
+    let quoted = address
+        .expose()
+        .replace(['\n', '\r'], "")
+        .replace('\'', "'\\''");
+    let mut list = format!("ffconcat version 1.0\nfile '{quoted}'\n");
+    for option in options.iter().chain(&always) {
+        list.push_str("option ");
+        list.push_str(option);
+        list.push('\n');
+    }
+    Some(Secret::new(list))
+}
+
 /// Arguments that decode a still picture to the program's size.
 pub(super) fn still(path: &Path, size: Size, fit: Fit) -> Vec<OsString> {
     file_guard(Args::new(), MAX_IMAGE_PIXELS)
@@ -150,4 +196,41 @@ pub(super) fn rgba(path: &Path, width: u32, height: u32) -> Vec<OsString> {
         ))
         .text("-c:v rawvideo -f nut pipe:1")
         .done()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::FrameRate;
+
+    #[test]
+    fn an_address_with_a_password_is_told_and_no_argument() {
+        for (address, wanted) in [
+            (
+                "rtsp://u:secret@h:554/a'b",
+                "file 'rtsp://u:secret@h:554/a'\\''b'\n",
+            ),
+            (
+                "rtmp://u:secret@h/live\noption x y",
+                "file 'rtmp://u:secret@h/liveoption x y'\n",
+            ),
+        ] {
+            let spec = InputSpec {
+                ffmpeg: "ffmpeg".into(),
+                size: Size::HD,
+                rate: FrameRate::THIRTY,
+                source: InputSource::Direct {
+                    address: Secret::new(address),
+                },
+            };
+            let list = told(&spec.source).unwrap();
+            assert!(list.expose().contains(wanted), "{}", list.expose());
+            let rtsp = list.expose().contains("rtsp_transport tcp");
+            assert_eq!(rtsp, address.starts_with("rtsp"));
+            let arguments = decoder(&spec, Duration::ZERO);
+            let secret = |argument: &OsString| argument.to_string_lossy().contains("secret");
+            assert!(!arguments.iter().any(secret));
+            assert!(!format!("{spec:?}").contains("secret"));
+        }
+    }
 }

@@ -5,10 +5,10 @@ use super::{
     SoundPiece, SourceState, args,
 };
 use crate::nut::{FrameHead, Media, NutError, Reader};
-use crate::process::{Cause, Launch, Launcher, Stdout};
+use crate::process::{Cause, Launch, Launcher, Stdin, Stdout};
 use crossbeam_queue::ArrayQueue;
 use runtime::{Clock, SystemClock};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,7 +33,10 @@ pub(super) fn start(launcher: &Launcher, spec: InputSpec) -> Result<(Inlet, Inpu
     shared.wanted_ns.store(i64::MIN, Ordering::Relaxed);
     let frames = Arc::new(ArrayQueue::new(QUEUE));
     let (producer, consumer) = rtrb::RingBuffer::new(PIECES);
-    let live = matches!(spec.source, InputSource::Live { .. });
+    let live = matches!(
+        spec.source,
+        InputSource::Live { .. } | InputSource::Direct { .. }
+    );
     let feed = Feed {
         frames: frames.clone(),
         sound: consumer,
@@ -164,9 +167,13 @@ impl Decoder {
             self.base_ns
         };
         let skip = Duration::from_nanos(u64::try_from(skip).unwrap_or(0));
-        let launch = Launch::new(&self.spec.ffmpeg)
+        let mut launch = Launch::new(&self.spec.ffmpeg)
             .args(args::decoder(&self.spec, skip))
             .stdout(Stdout::Pipe);
+        let told = args::told(&self.spec.source);
+        if told.is_some() {
+            launch = launch.stdin(Stdin::Pipe);
+        }
         self.shared.restart.store(false, Ordering::Release);
         let mut process = match self.launcher.launch(launch) {
             Ok(process) => process,
@@ -181,6 +188,12 @@ impl Decoder {
         let Some(out) = process.take_stdout() else {
             return RunEnd::Broken;
         };
+        if let (Some(told), Some(mut pipe)) = (&told, process.take_stdin())
+            // Less than a pipe holds: nothing is waited for.
+            && let Err(error) = pipe.write_all(told.expose().as_bytes())
+        {
+            tracing::debug!(%error, "A decoder ended before it was told what to read.");
+        }
         let process = Arc::new(process);
         self.shared.attend(Some(process.clone()));
         let read = self.read(BufReader::with_capacity(64 * 1024, out));
@@ -208,7 +221,13 @@ impl Decoder {
         };
         let clean = exit.is_some_and(|e| e.is_success()) && cause == Cause::Unknown;
         if self.live || !clean {
-            self.shared.ended(cause, process.lines());
+            // An address stands in what is said of it.
+            let lines = if told.is_some() {
+                Vec::new()
+            } else {
+                process.lines()
+            };
+            self.shared.ended(cause, lines);
         }
         if clean || (cause == Cause::Unknown && !self.live && read.is_ok()) {
             RunEnd::Finished

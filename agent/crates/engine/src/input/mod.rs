@@ -21,7 +21,7 @@ pub(crate) use stats::Shared;
 pub use stats::{InputStats, SourceState};
 
 use crate::process::{LaunchError, Launcher};
-use model::{Fit, FrameRate, Size, Still};
+use model::{Fit, FrameRate, Secret, Size, Still};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,6 +47,13 @@ pub enum InputSource {
     Live {
         /// Its address.
         url: String,
+    },
+    /// A camera at its own address, without the media server: `rtsp://…` or `rtmp://…`, with its password
+    /// where it has one. FFmpeg is told the address through a pipe, so that it stands in no list of
+    /// arguments; and nothing that it says of it is kept.
+    Direct {
+        /// Its address.
+        address: Secret,
     },
     /// A video or a still picture (told apart by its first bytes).
     File {
@@ -142,7 +149,7 @@ pub fn open(launcher: &Launcher, spec: InputSpec) -> Result<(Inlet, Input), Open
             }
             decoder::start(launcher, spec)
         }
-        InputSource::Live { .. } => decoder::start(launcher, spec),
+        InputSource::Live { .. } | InputSource::Direct { .. } => decoder::start(launcher, spec),
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct Board {
     pub(super) boot: watch::Sender<Boot>,
     /// The start that hangs and has to be killed.
     pub(super) hung: watch::Sender<u64>,
+    /// Until when its silence is a farewell, [`Clock::monotonic_ns`].
+    pub(super) farewell_ns: watch::Sender<u64>,
 }
 
 /// One start of the server. Only one that runs is spoken to: on the port of one that does not run
@@ -72,6 +74,7 @@ impl Board {
             health: watch::Sender::new(Health::Starting),
             boot: watch::Sender::default(),
             hung: watch::Sender::default(),
+            farewell_ns: watch::Sender::default(),
         }
     }
 }
@@ -106,11 +109,14 @@ pub(super) struct State {
 impl State {
     /// A path is about to lose its forward, and the server may stand still while that says farewell.
     /// A second try for the same one buys no more time: a server that hangs would never be found out.
-    fn part(&mut self, name: &PathName) {
+    fn part(&mut self, name: &PathName) -> bool {
         let applied = self.applied.get(name);
-        if applied.is_some_and(|spec| spec.says_farewell()) && self.parting.insert(name.clone()) {
+        let parts =
+            applied.is_some_and(|spec| spec.says_farewell()) && self.parting.insert(name.clone());
+        if parts {
             self.patient = Some(Instant::now() + FAREWELL);
         }
+        parts
     }
 }
 
@@ -211,7 +217,7 @@ impl Keeper {
             }
             match change {
                 Change::Delete(name) => {
-                    self.state.part(&name);
+                    self.part(&name);
                     self.api.delete(name.as_str()).await?;
                     self.state.applied.remove(&name);
                     self.state.parting.remove(&name);
@@ -219,7 +225,7 @@ impl Keeper {
                 Change::Put(name, _) if self.state.refused.contains_key(&name) => {}
                 Change::Put(name, spec) => {
                     self.redactor.learn(&spec);
-                    self.state.part(&name);
+                    self.part(&name);
                     match self.api.put(&name, &spec).await {
                         Ok(()) => {
                             self.state.parting.remove(&name);
@@ -240,6 +246,14 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+
+    fn part(&mut self, name: &PathName) {
+        if self.state.part(name) {
+            let limit = u64::try_from(FAREWELL.as_nanos()).unwrap_or(u64::MAX);
+            let until = self.clock.monotonic_ns().saturating_add(limit);
+            self.board.farewell_ns.send_replace(until);
+        }
     }
 
     async fn look(&mut self) -> Result<(), ApiError> {

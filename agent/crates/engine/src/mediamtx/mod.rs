@@ -9,11 +9,13 @@
 
 mod api;
 mod config;
+mod door;
 pub mod gate;
 mod health;
 mod keeper;
 mod log;
 mod path;
+mod presence;
 mod probe;
 mod process;
 mod reconcile;
@@ -21,6 +23,7 @@ mod server;
 
 pub use api::{ApiError, Forwarding, PathState, Track, VideoTrack};
 pub use config::{Addresses, Credentials, NoRandomness, PortInUse, PortUse, Ports};
+pub use door::Door;
 pub use health::{Health, Snapshot};
 pub use path::{Forward, Local, PathName, PathNameError, PathSource, PathSpec, camera_url};
 pub use probe::{Probe, ProbeError};

@@ -4,8 +4,12 @@ use super::api::Api;
 use super::keeper::{Board, Keeper, State};
 use super::log::{Log, Redactor};
 use super::probe::{self, Probe, ProbeError};
-use super::{Addresses, Credentials, Health, PathName, PathSpec, Ports, Snapshot, process};
+use super::{
+    Addresses, Credentials, Door, Health, PathName, PathSpec, Ports, Snapshot, presence, process,
+};
 use crate::process::Launcher;
+use crate::program::{AudioCodec, Output};
+use crate::relay::{Tap, Taps};
 use model::Secret;
 use runtime::{Backoff, Clock, Policy, Supervisor};
 use std::path::PathBuf;
@@ -79,6 +83,8 @@ pub struct MediaMtx {
     redactor: Redactor,
     addresses: Addresses,
     probes: Arc<AtomicU64>,
+    taps: Taps,
+    absent: watch::Sender<bool>,
 }
 
 impl MediaMtx {
@@ -106,6 +112,7 @@ impl MediaMtx {
         let ours = !matches!(choice, Choice::External(_));
         let api = Api::new(addresses.clone(), credentials.clone(), redactor.clone())
             .map_err(StartError::Client)?;
+        let absent = watch::Sender::new(matches!(choice, Choice::Missing { .. }));
         let policy = Policy {
             backoff: Backoff::RESTART,
             // It has answered and done its work by then; one that cannot begin ends sooner.
@@ -114,6 +121,10 @@ impl MediaMtx {
         };
         match choice {
             Choice::Managed(managed) => {
+                let (health, absent) = (board.health.clone(), absent.clone());
+                supervisor.start("media server presence", policy, move |stop| {
+                    presence::watch(health.subscribe(), absent.clone(), stop)
+                });
                 let (launcher, board, log) = (launcher.clone(), board.clone(), log.clone());
                 supervisor.start("media server", policy, move |stop| {
                     let (launcher, managed) = (launcher.clone(), managed.clone());
@@ -146,7 +157,46 @@ impl MediaMtx {
             redactor,
             addresses,
             probes: Arc::default(),
+            taps: Taps::default(),
+            absent,
         })
+    }
+
+    /// Whether it is away for so long that destinations and cameras have to do without it. Never for
+    /// somebody else's, which may go on sending when it does not answer.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        *self.absent.borrow()
+    }
+
+    /// [`Self::is_absent`], now and at every change.
+    #[must_use]
+    pub fn absent(&self) -> watch::Receiver<bool> {
+        self.absent.subscribe()
+    }
+
+    /// Until when its silence says nothing, in nanoseconds of the monotonic clock: it takes leave of a
+    /// server that does not answer, and goes on with everything else.
+    #[must_use]
+    pub fn farewell(&self) -> watch::Receiver<u64> {
+        self.board.farewell_ns.subscribe()
+    }
+
+    /// Where what is published to a path can be had without the server.
+    #[must_use]
+    pub fn tap(&self, path: &PathName) -> Tap {
+        self.taps.of(path)
+    }
+
+    /// A path as an encoder publishes to it.
+    #[must_use]
+    pub fn output(&self, path: &PathName, audio: AudioCodec) -> Output {
+        Output {
+            url: self.rtsp_url(path),
+            audio,
+            tap: self.tap(path),
+            door: Door::of(self.board.boot.subscribe()),
+        }
     }
 
     /// Where it answers.

@@ -15,6 +15,7 @@ use super::{
 use crate::nut::WriterSpec;
 use crate::process::{Cause, Launcher};
 use crate::publish::{Coded, Form, Publisher, Track};
+use crate::relay::Tap;
 use crate::trial::{self, Chosen};
 use model::{FrameRate, Profile};
 use runtime::{Clock, SystemClock};
@@ -55,6 +56,7 @@ pub(super) struct Sink {
     splice: Mutex<Seam>,
     form: Mutex<Option<Arc<Form>>>,
     publishers: Vec<Publisher>,
+    taps: Vec<Tap>,
     encode: Times,
     window: Mutex<Window>,
     fps_milli: AtomicU32,
@@ -92,6 +94,9 @@ impl Sink {
             for publisher in &self.publishers {
                 publisher.push(&coded);
             }
+            for tap in &self.taps {
+                tap.push(&coded, self.rate);
+            }
             self.count(&coded);
         }
     }
@@ -123,9 +128,9 @@ impl Sink {
         }
     }
 
-    /// Whether every path waits for a key frame: nobody sees what is done to the encoder meanwhile.
+    /// Whether every path waits for a key frame, and no relay reads: nobody sees what is done to the encoder meanwhile.
     fn all_wait(&self) -> bool {
-        self.publishers.iter().all(Publisher::is_waiting)
+        self.publishers.iter().all(Publisher::is_waiting) && !self.taps.iter().any(Tap::is_read)
     }
 
     fn follow(&self, run: u32) {
@@ -203,7 +208,7 @@ impl Encoder {
         .gop_frames();
         let outputs = spec.outputs.iter();
         let publishers = outputs
-            .map(|output| Publisher::start(&output.url, output.audio, program.rate))
+            .map(|output| Publisher::start(output, program.rate))
             .collect::<Result<_, _>>()
             .map_err(StartError::Thread)?;
         let sink = Arc::new(Sink {
@@ -211,6 +216,11 @@ impl Encoder {
             splice: Mutex::new((Splice::new(program.rate, gop.into()), Vec::new())),
             form: Mutex::default(),
             publishers,
+            taps: spec
+                .outputs
+                .iter()
+                .map(|output| output.tap.clone())
+                .collect(),
             encode: Times::default(),
             window: Mutex::default(),
             fps_milli: AtomicU32::new(0),

@@ -25,7 +25,9 @@ use self::encoder::Encoder;
 use self::mixer::{Command, Line, Mixer};
 use self::slot::Slot;
 use crate::input::Inlet;
+use crate::mediamtx::Door;
 use crate::process::{LaunchError, Launcher};
+use crate::relay::Tap;
 use crate::trial::Chosen;
 use model::{Director, FrameRate, InputId, Profile, Raster, RasterId, Size, Still};
 use std::collections::BTreeSet;
@@ -51,6 +53,10 @@ pub struct Output {
     pub url: String,
     /// Its sound.
     pub audio: AudioCodec,
+    /// Where the same packets can be had without the media server.
+    pub tap: Tap,
+    /// Whether the media server is there to be published to.
+    pub door: Door,
 }
 
 /// One encode of the program.

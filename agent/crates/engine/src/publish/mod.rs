@@ -12,6 +12,7 @@ mod sdp;
 
 pub(crate) use output::Publisher;
 pub use output::PublisherStats;
+pub(crate) use rtsp::time_ns;
 
 use crate::program::AudioCodec;
 use std::sync::Arc;

@@ -5,7 +5,8 @@
 
 use super::rtsp::{Prepared, PublishError, Session, time_ns};
 use super::{Coded, Form, Track};
-use crate::program::{AudioCodec, Times};
+use crate::mediamtx::Door;
+use crate::program::{AudioCodec, Output, Times};
 use crossbeam_queue::ArrayQueue;
 use model::FrameRate;
 use runtime::{Clock, SystemClock};
@@ -47,6 +48,7 @@ pub struct PublisherStats {
 #[derive(Debug)]
 struct Shared {
     url: String,
+    door: Door,
     audio: AudioCodec,
     rate: FrameRate,
     packets: ArrayQueue<Arc<Coded>>,
@@ -71,10 +73,11 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Starts its thread; nothing is connected before the first packet.
-    pub(crate) fn start(url: &str, audio: AudioCodec, rate: FrameRate) -> std::io::Result<Self> {
+    pub(crate) fn start(output: &Output, rate: FrameRate) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            url: url.to_owned(),
-            audio,
+            url: output.url.clone(),
+            door: output.door.clone(),
+            audio: output.audio,
             rate,
             packets: ArrayQueue::new(QUEUE),
             thread: OnceLock::new(),
@@ -213,7 +216,12 @@ impl<'a> Keeper<'a> {
         if self.prepared.is_some() {
             return true;
         }
-        match Prepared::connect(&self.shared.url, form, self.shared.audio) {
+        let prepared = if self.shared.door.is_open() {
+            Prepared::connect(&self.shared.url, form, self.shared.audio)
+        } else {
+            Err(PublishError::Io(std::io::ErrorKind::NotConnected.into()))
+        };
+        match prepared {
             Ok(prepared) => {
                 self.prepared = Some((prepared, now));
                 true

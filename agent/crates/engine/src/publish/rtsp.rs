@@ -244,7 +244,7 @@ fn low(ticks: u128) -> u32 {
 }
 
 /// Program time of a packet in nanoseconds.
-pub(super) fn time_ns(coded: &Coded, rate: FrameRate) -> u64 {
+pub(crate) fn time_ns(coded: &Coded, rate: FrameRate) -> u64 {
     let ns = match coded.track {
         Track::Picture => rate.time_of(coded.at).as_nanos(),
         Track::Sound(_) => u128::from(coded.at) * 1_000_000_000 / u128::from(SAMPLE_RATE),

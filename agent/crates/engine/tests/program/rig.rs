@@ -1,8 +1,9 @@
 //! A media server, simulated cameras, a director that does as it is told, and looks at what comes out.
 
-use engine::mediamtx::Ports;
+use engine::mediamtx::{Door, Ports};
 use engine::process::{Launch, Launcher, Process, Stdout};
 use engine::program::{AudioCodec, EncoderSpec, Output, ProgramSpec};
+use engine::relay::Tap;
 use engine::trial::Chosen;
 use model::{
     AudioFeed, Director, EncoderName, FramePlan, FrameRate, H264Profile, InputHealth, InputId,
@@ -140,6 +141,8 @@ impl Rig {
         let output = |path: &str, audio| Output {
             url: self.rtsp(path),
             audio,
+            tap: Tap::default(),
+            door: Door::default(),
         };
         ProgramSpec {
             ffmpeg: "ffmpeg".into(),
