@@ -121,7 +121,7 @@ fn graph(cell: Cell, folder: &Path) -> String {
             };
             let _ = write!(
                 graph,
-                "{two}xfade=transition=fade:duration=60:offset=0[v];{heard}amix=inputs=2[a];"
+                "{two}xfade=transition=fade:duration=60:offset=0,format=yuv420p[v];{heard}amix=inputs=2[a];"
             );
         }
     }
