@@ -79,7 +79,7 @@ media: ## one file a promise; one alone: make media T=cuts
 	@$(BUILD) --all-targets
 	@$(TEST) $(addprefix --test ,$(or $(T),$(PROMISES))) $(SERIAL)
 
-test-peer: setup-test ## a Studio in Python, written from docs/PROTOCOL.md alone, directs the agent
+test-peer: setup-test ## a Studio in Python, written from docs/PROTOCOL.md, directs the agent
 	@$(MAKE) --no-print-directory peer
 
 peer:

@@ -1,1 +1,1 @@
-"""A Studio of its own, written from docs/PROTOCOL.md and protocol/schemas alone."""
+"""A Studio of its own, written from docs/PROTOCOL.md and protocol/schemas."""

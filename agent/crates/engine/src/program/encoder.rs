@@ -128,7 +128,8 @@ impl Sink {
         }
     }
 
-    /// Whether every path waits for a key frame, and no relay reads: nobody sees what is done to the encoder meanwhile.
+    /// Whether every path waits for a key frame, and no relay reads: nobody sees what is done to the
+    /// encoder meanwhile.
     fn all_wait(&self) -> bool {
         self.publishers.iter().all(Publisher::is_waiting) && !self.taps.iter().any(Tap::is_read)
     }
