@@ -5,7 +5,8 @@ CARGO ?= cargo
 # Everything is built in the release profile and as one workspace, so that it is built once: another
 # choice of packages would unify their features differently.
 BUILD := $(CARGO) build --release --workspace
-# With --all-targets it is the very build that the tests use, and nothing is built a second time.
+# With its tests it is the very build that they use, and nothing is built a second time.
+TESTED := $(BUILD) --lib --bins --tests
 TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
@@ -13,9 +14,14 @@ PARTS := mediamtx program egress judge
 PROMISES := \
 	avsync \
 	bad_input \
+	channel \
 	chaos \
+	config \
+	crashes \
+	credentials \
 	cuts \
 	degraded \
+	directed \
 	encoder \
 	failover \
 	golive \
@@ -28,12 +34,19 @@ PROMISES := \
 	mediaserver \
 	mqtt \
 	overlays \
+	pairing \
+	partition \
 	preview \
+	preview_load \
 	protocols \
+	proxied \
 	relay \
 	resume \
+	sandbox \
 	secrets \
-	sources
+	sources \
+	standstill \
+	told
 
 # No target here is a file.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
@@ -76,14 +89,14 @@ parts: ## the parts against real processes
 	@$(TEST) $(PARTS:%=--test %) $(SERIAL)
 
 media: ## one file a promise; one alone: make media T=cuts
-	@$(BUILD) --all-targets
+	@$(TESTED)
 	@$(TEST) $(addprefix --test ,$(or $(T),$(PROMISES))) $(SERIAL)
 
 test-peer: setup-test ## a Studio in Python, written from docs/PROTOCOL.md, directs the agent
 	@$(MAKE) --no-print-directory peer
 
 peer:
-	@$(BUILD) --all-targets
+	@$(TESTED)
 	@PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=build/peer:tests python3 -m peer
 
 demo: setup ## three simulated cameras, two RTMP sinks, a two-minute show, a page
@@ -131,18 +144,37 @@ resume-long: setup-test ## the agent killed ten times while live, a database dam
 guards-long: setup-test ## a full disk, a stepped clock, 200 requests a second: not one frame
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=guards
 
+crashes-long: setup-test ## 1,000 random kill -9 of the agent under commands; SEED=n repeats
+	@$(if $(SEED),SEED=$(SEED)) VISTTER_LONG=1 $(MAKE) --no-print-directory media T=crashes
+
 wire: ## the wire and the dispatcher: attacks printed, vectors, model, power cuts
 	@$(TEST) $(WIRE:%=--test %) -- --nocapture
 
 wire-long: ## the dispatcher against its model, 20,000 stories
 	@VISTTER_LONG=1 $(TEST) --test dispatch_model -- --nocapture
 
-bench-link: ## commands a second through the dispatcher, beside bare ring; QUICK=1 is shorter
+# What libFuzzer steers by; the same passes that cargo-fuzz asks for, without a sanitizer.
+COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing
+
+fuzz: setup ## libFuzzer on every reader of the wire for SECONDS=n (60), from the committed corpus on
+	@mkdir -p target/fuzz/found
+	@RUSTFLAGS='$(COVERAGE)' $(CARGO) build --release --locked --quiet --manifest-path protocol/fuzz/Cargo.toml \
+		--target-dir target/fuzz --target $(shell rustc -vV | sed -n 's/host: //p')
+	@target/fuzz/*/release/wire-fuzz -max_total_time=$(or $(SECONDS),60) -max_len=65536 -print_final_stats=1 \
+		-artifact_prefix=target/fuzz/ target/fuzz/found protocol/tests/corpus protocol/vectors
+
+bench-link: setup-test ## the link: commands, acks, memory, back after a cut, 1,000 devices; QUICK=1 takes 3 minutes, PART=name one part
 	@$(BUILD) --all-targets
-	@target/release/examples/bench_link
+	@$(if $(PART),,$(if $(QUICK),QUICK=1) target/release/examples/bench_core)
+	@$(if $(QUICK),QUICK=1) $(if $(PART),PART=$(PART)) target/release/examples/bench_link
 
 schemas: ## writes protocol/schemas and protocol/vectors anew after a change of the wire
 	@UPDATE_GOLDEN=1 $(TEST) --test wire_drift
+
+standstill-long: setup-test ## a machine that stands still for a moment, a hundred times
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=standstill
 
 latency-long: setup-test ## where the time goes, to 15 ms
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=latency
@@ -153,8 +185,14 @@ encoder-long: setup-test ## 10 deaths and 10 hangs of the encoder
 degraded-long: setup-test ## a busy machine to the last step, narrow lines, a held encoder; VISTTER_PICTURES=folder keeps pictures
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T='degraded degraded_long'
 
-mqtt-long: setup-test ## the link over a broker: partitions of 5 s, 20 s and 10 min, 12 broker restarts; 35 minutes
+partition-long: setup-test ## a network that lets nothing through for 5 s, 20 s, 10 min: both ways to Studio, a show; 22 minutes
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=partition
+
+mqtt-long: setup-test ## 12 restarts of the broker; 15 minutes
 	@$(MAKE) --no-print-directory media T=mqtt_long
+
+preview-long: setup-test ## the preview started ten times in five minutes under requests, then twenty who watch; 7 minutes
+	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=preview_load
 
 relay-long: setup-test ## no media server, and one that stays away and comes back
 	@VISTTER_LONG=1 $(MAKE) --no-print-directory media T=relay

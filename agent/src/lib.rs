@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod assets;
+pub mod audit;
 pub mod config;
 pub mod egress;
 pub mod health;
@@ -14,7 +15,11 @@ pub mod local_api;
 pub mod modules;
 pub mod notice;
 pub mod outage;
+pub mod reporter;
+pub mod settings;
 pub mod show;
 pub mod telemetry;
 pub mod time;
+pub mod uptime;
+pub mod viewing;
 pub mod wiring;

@@ -25,7 +25,7 @@ enum Verb {
     Run,
     /// Check settings, data folder, FFmpeg, MediaMTX and ports, and say what to do.
     Doctor,
-    /// Pair the device with Studio by a token. The agent has to be stopped.
+    /// Pair the device with Studio by a token. While the agent runs, its page does that.
     Pair {
         /// Studio's address, https://host[:port].
         #[arg(long, value_name = "URL")]
@@ -36,9 +36,9 @@ enum Verb {
         /// The token that Studio shows; it can be used once, for a quarter of an hour.
         token: String,
     },
-    /// Forget Studio; everything local stays. The agent has to be stopped.
+    /// Forget Studio; everything local stays. While the agent runs, its page does that.
     Unpair,
-    /// Print the device's serial, which a pairing token is for. The agent has to be stopped.
+    /// Print the device's serial, which a pairing token is for. While the agent runs, its page shows it.
     Serial,
     /// Print the version.
     Version,
@@ -53,8 +53,8 @@ fn main() -> ExitCode {
             true,
         );
     }
-    let config = match config::load(arguments.config.as_deref(), std::env::vars()) {
-        Ok(config) => config,
+    let (config, layers) = match config::load(arguments.config.as_deref(), std::env::vars()) {
+        Ok(loaded) => loaded,
         Err(faults) => return failed(&faults.to_string(), config::EXIT_CODE),
     };
     if matches!(verb, Verb::Doctor) {
@@ -74,9 +74,10 @@ fn main() -> ExitCode {
         Some(Err(error)) => return failed(&format!("{error:#}"), 1),
         None => {}
     }
-    if let Err(error) = telemetry::init(&config.log) {
-        return failed(&error.to_string(), config::EXIT_CODE);
-    }
+    let log = match telemetry::init(&config.log) {
+        Ok(log) => log,
+        Err(error) => return failed(&error.to_string(), config::EXIT_CODE),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no runtime: {error}"), 1),
     };
-    match runtime.block_on(wiring::run(config)) {
+    match runtime.block_on(wiring::run(config, layers, log)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("{error:#}"), 1),
     }

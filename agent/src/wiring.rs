@@ -2,6 +2,7 @@
 
 mod doctor;
 mod pairing;
+mod probe;
 mod snapshots;
 mod watchdog;
 
@@ -10,16 +11,23 @@ pub use pairing::{pair, serial, unpair};
 
 use crate::alerts::{Alerts, Keeper, KeeperParts, OwnPorts};
 use crate::assets::Assets;
-use crate::config::{Config, MediamtxConfig, MediamtxMode};
+use crate::audit::Audit;
+use crate::config::{Config, Layers, Live, MediamtxConfig, MediamtxMode};
 use crate::health::{Health, History, Watcher};
-use crate::link;
+use crate::link::{self, LinkKeeper};
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
 use crate::modules::{Parts as ModuleParts, Records, Router};
 use crate::notice::{NoticeKind, Notices};
+use crate::outage::Outage;
+use crate::reporter::Reporter;
+use crate::settings::{self, SettingsKeeper};
 use crate::show::{
     Admission, Encoders, Fillers, Moment, Owner, Parts as ShowParts, Recalled, Show, recall,
 };
-use crate::telemetry::{Metrics, System, Watched};
+use crate::telemetry::{LogLevel, Metrics, System, Watched};
+use crate::uptime::{self, Uptime};
+use crate::viewing::{Count, Limits, Viewing};
+use ::link::News;
 use anyhow::{Context, Result};
 use engine::mediamtx::gate::{self, Policy, Publisher};
 use engine::mediamtx::{
@@ -36,11 +44,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
 
-/// Runs the agent until a signal or a fatal fault.
+/// Runs the agent until a signal or a fatal fault. `layers` is what `config` was made of.
 ///
 /// # Errors
 /// When a part that nothing works without cannot be made: the data folder, the API's port.
-pub async fn run(config: Config) -> Result<()> {
+pub async fn run(config: Config, layers: Layers, log: LogLevel) -> Result<()> {
     let clock = SystemClock;
     let shutdown = Shutdown::listen().context("signals cannot be watched")?;
     let listener = local_api::listen(config.api.listen)
@@ -54,6 +62,8 @@ pub async fn run(config: Config) -> Result<()> {
     let address = listener.local_addr().context("the API has no address")?;
     let notices = Notices::new(Arc::new(clock));
     let store = open_store(&config.data_dir, &clock, &notices)?;
+    let settings = settings::open(layers, config.live(), store.clone());
+    let live = settings.live();
     let recalled = recall(&store, Moment::now(&clock), &notices);
     let records = Records::new(store.clone(), Arc::new(clock));
     let studio = Arc::new(Studio::new().context("the bundled font cannot be read")?);
@@ -90,11 +100,20 @@ pub async fn run(config: Config) -> Result<()> {
         clock,
         encoders: Encoders::default(),
         fillers: Fillers::new(&config.data_dir.join("fillers")),
-        admission: Admission::new(system.clone(), config.program.processor_limit),
+        admission: Admission::new(system.clone(), live.clone()),
         system: system.clone(),
-        degraded: config.degraded,
+        live: live.clone(),
     };
-    try_encoder(&parts, &config);
+    try_encoder(&parts);
+    let changes = records.changes();
+    let (settings, settings_keeper) = settings.keeper(
+        show.clone(),
+        Some(log),
+        probe::probe(parts.clone(), show.clone()),
+        move || changes.send_modify(|count| *count += 1),
+    );
+    change_settings(&supervisor, settings_keeper);
+    let viewing = viewing(config.preview.sessions, live.clone(), &media, &system);
     let history = History::default();
     let health = watch_health(
         &supervisor,
@@ -104,7 +123,7 @@ pub async fn run(config: Config) -> Result<()> {
             system.clone(),
             (records.shelf(), store.clone()),
             history.clone(),
-            config.alerts.clear_after,
+            live,
         ),
     );
     let alerts = keep_alerts(
@@ -116,11 +135,24 @@ pub async fn run(config: Config) -> Result<()> {
             own: own_ports(address, &config.mediamtx),
         },
     );
+    let uptime = count_uptime(
+        &supervisor,
+        uptime::KeeperParts {
+            show: show.clone(),
+            server: media.health(),
+            store: store.clone(),
+        },
+    );
+    let audit = keep_audit(&supervisor, &store)?;
+    let (link, link_keeper) = link::open(&store, config.link.proxy);
+    let news = News::default();
+    let reporter = report(&supervisor, &show, &alerts, &news);
     let metrics = Arc::new(Metrics::new(Watched {
         show: show.clone(),
         system: system.clone(),
         health: health.clone(),
         alerts: alerts.clone(),
+        uptime: uptime.clone(),
     }));
     let router = Router::new(ModuleParts {
         records: records.clone(),
@@ -132,18 +164,27 @@ pub async fn run(config: Config) -> Result<()> {
         system: system.clone(),
         history,
         alerts,
+        uptime,
+        audit,
+        reporter,
         assets,
-        profile: config.program.profile,
+        settings,
+        link,
     });
     let addresses = media.addresses();
     let seen = MediaAddresses {
         hls: addresses.hls,
         webrtc: addresses.webrtc,
     };
-    let link = link::start(&supervisor, &store, router.clone(), system);
-    let app = AppState::new(router, metrics, seen, gate(credentials))
-        .context("no HTTP client")?
-        .with_link(link);
+    let joints = link::Joints {
+        supervisor: supervisor.clone(),
+        router: router.clone(),
+        system,
+        news,
+    };
+    keep_link(&supervisor, link_keeper, joints);
+    let app = AppState::new(router, metrics, seen, gate(credentials), viewing)
+        .context("no HTTP client")?;
 
     serve_api(&supervisor, listener, app);
     let want = media.clone();
@@ -322,11 +363,11 @@ fn gate(api: Credentials) -> Gate {
 }
 
 /// Tries the encoder of the default profile ahead of the first show, and makes its film.
-fn try_encoder(parts: &ShowParts, config: &Config) {
+fn try_encoder(parts: &ShowParts) {
     let (Ok(ffmpeg), parts) = (parts.ffmpeg.clone(), parts.clone()) else {
         return;
     };
-    let profile = stream::program_profile(config.program.profile, FrameRate::THIRTY);
+    let profile = stream::program_profile(parts.live.borrow().program.profile, FrameRate::THIRTY);
     let _trial = tokio::task::spawn_blocking(move || {
         match parts.encoders.choose(&parts.launcher, &ffmpeg, &profile) {
             Ok(trial) => {
@@ -393,20 +434,115 @@ fn watch_health(supervisor: &Supervisor, (watcher, health): (Watcher, Health)) -
     health
 }
 
+fn change_settings(supervisor: &Supervisor, keeper: SettingsKeeper) {
+    let fault = "the settings' task ended by a fault; restart the agent";
+    start_once(supervisor, "settings", fault, keeper, SettingsKeeper::run);
+}
+
+fn count_uptime(supervisor: &Supervisor, parts: uptime::KeeperParts) -> Uptime {
+    let (keeper, uptime) = uptime::Keeper::new(parts);
+    supervisor.start("uptime", UnitPolicy::default(), move |stop| {
+        let keeper = keeper.clone();
+        async move {
+            keeper.run(stop).await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    uptime
+}
+
+/// Who may open a preview, by what the media server says is open.
+fn viewing(sessions: usize, live: Live, media: &MediaMtx, system: &System) -> Viewing {
+    let allowed = move || Limits {
+        sessions,
+        processor: live.borrow().program.processor_limit,
+    };
+    let media = media.clone();
+    let count: Count = Arc::new(move || {
+        let media = media.clone();
+        Box::pin(async move {
+            if let Some(outage) = Outage::of(&media.health().borrow()) {
+                return Err(outage);
+            }
+            let snapshot = media.refresh().await;
+            Ok(snapshot.paths.values().map(|path| path.viewers).sum())
+        })
+    });
+    Viewing::new(Arc::new(allowed), system.clone(), count)
+}
+
 fn keep_alerts(supervisor: &Supervisor, parts: KeeperParts) -> Alerts {
     let (alerts, keeper) = Keeper::new(parts);
+    let fault = "the alerts' task ended by a fault; restart the agent";
+    start_once(supervisor, "alerts", fault, keeper, Keeper::run);
+    alerts
+}
+
+/// Starts a task that there is once: after a fault it cannot be started again, and `fault` says so.
+fn start_once<K, F>(
+    supervisor: &Supervisor,
+    name: &'static str,
+    fault: &'static str,
+    keeper: K,
+    run: fn(K, CancellationToken) -> F,
+) where
+    K: Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut keeper = once(keeper);
-    supervisor.start("alerts", UnitPolicy::default(), move |stop| {
+    supervisor.start(name, UnitPolicy::default(), move |stop| {
+        let keeper = keeper();
+        async move {
+            let keeper = keeper.ok_or(fault)?;
+            run(keeper, stop).await;
+            Ok::<_, &'static str>(())
+        }
+    });
+}
+
+/// Connects to Studio where the device is paired, and lets it be paired.
+fn keep_link(supervisor: &Supervisor, keeper: LinkKeeper, joints: link::Joints) {
+    let fault = "the task of pairing ended by a fault; restart the agent";
+    start_once(
+        supervisor,
+        "pairing",
+        fault,
+        (keeper, joints),
+        |both, stop| {
+            let (keeper, joints) = both;
+            keeper.run(joints, stop)
+        },
+    );
+}
+
+fn keep_audit(supervisor: &Supervisor, store: &Store) -> Result<Audit> {
+    let (audit, keeper) = Audit::open(store.clone()).context("the audit cannot be kept")?;
+    let mut keeper = once(keeper);
+    supervisor.start("audit", UnitPolicy::default(), move |stop| {
         let keeper = keeper();
         async move {
             if let Some(keeper) = keeper {
                 keeper.run(stop).await;
                 return Ok(());
             }
-            Err("the alerts' task ended by a fault; restart the agent")
+            Err("the audit's task ended by a fault; restart the agent")
         }
     });
-    alerts
+    Ok(audit)
+}
+
+/// Starts telling Studio what happens.
+fn report(supervisor: &Supervisor, show: &Show, alerts: &Alerts, news: &News) -> Reporter {
+    let reporter = Reporter::new(show.clone(), news.clone());
+    let (told, alerts) = (reporter.clone(), alerts.clone());
+    supervisor.start("reporter", UnitPolicy::default(), move |stop| {
+        let (told, alerts) = (told.clone(), alerts.clone());
+        async move {
+            told.run(alerts, stop).await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    reporter
 }
 
 /// Starts the show's task. The token that is given back is cancelled when it has ended by a fault.

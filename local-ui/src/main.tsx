@@ -4,6 +4,7 @@ import "./style/page.css";
 import { render } from "preact";
 import { beginAlerts } from "./state/alerts";
 import { begin } from "./state/show";
+import { beginStudio } from "./state/studio";
 import { App } from "./ui/App";
 
 const root = document.getElementById("app");
@@ -11,4 +12,5 @@ if (root) {
   render(<App />, root);
   begin();
   beginAlerts();
+  beginStudio();
 }

@@ -2,7 +2,8 @@
 
 use crate::condition::Severity;
 use crate::error::Problem;
-use crate::words::{Id, MessageId, Percent};
+use crate::time::Timestamp;
+use crate::words::{Id, MessageId, Name, Percent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -114,6 +115,8 @@ pub enum EventType {
     PreviewState,
     GoLive,
     RecordingState,
+    ProgramState,
+    OverlayState,
     StorageLow,
     CredentialsExpiring,
     ConfigChanged,
@@ -152,7 +155,7 @@ pub struct DestinationMetrics {
     pub bitrate: f64,
 }
 
-/// A stream in metrics.
+/// A stream in metrics. What is not measured of it is absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamMetrics {
     /// Which.
@@ -160,19 +163,26 @@ pub struct StreamMetrics {
     /// Mbit/s now.
     pub bitrate_current: f64,
     /// Mbit/s wanted.
-    pub bitrate_target: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitrate_target: Option<f64>,
     /// Pictures a second now.
-    pub framerate_actual: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framerate_actual: Option<f64>,
     /// Pictures a second wanted.
-    pub framerate_target: f64,
-    /// Pictures that were left out since the start.
-    pub dropped_frames: u64,
-    /// CPU of the encoder in per cent of one core.
-    pub encoding_cpu: f64,
-    /// Milliseconds a picture takes to encode.
-    pub encoding_time_ms: f64,
-    /// How full the encoder's buffer is.
-    pub buffer_fullness: Percent,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framerate_target: Option<f64>,
+    /// Pictures that were dropped or repeated since the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_frames: Option<u64>,
+    /// CPU of the encoder, 0 to 100 of all cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding_cpu: Option<f64>,
+    /// Milliseconds of processor time that a picture takes to encode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding_time_ms: Option<f64>,
+    /// What is left of the time for which the picture on air may be held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer_fullness: Option<Percent>,
     /// Seconds since the start.
     pub uptime_seconds: u64,
     /// Bytes since the start.
@@ -215,6 +225,13 @@ pub struct Metrics {
     pub clock_synced: Option<bool>,
     /// Traffic.
     pub network: NetworkMetrics,
-    /// One entry a stream.
+    /// One entry a stream: the program, called `program`, and cameras that are sent straight to a
+    /// destination.
     pub stream_bitrate: Vec<StreamMetrics>,
+    /// The device in one word: `healthy`, `degraded` or `unhealthy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Name>,
+    /// When it was measured; long before the message's own time where it was kept meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_at: Option<Timestamp>,
 }

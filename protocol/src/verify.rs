@@ -197,6 +197,10 @@ pub struct About {
     pub correlation_id: MessageId,
     /// SHA-256 of its signed payload.
     pub digest: Digest,
+    /// Its type, as it says.
+    pub kind: String,
+    /// The key that signed it.
+    pub signer: KeyId,
 }
 
 impl From<VerifyError> for Refusal {
@@ -235,6 +239,8 @@ pub fn command(
                 message_id: message.message_id.clone(),
                 correlation_id: message.correlation_id.clone(),
                 digest: verified.digest,
+                kind: message.kind.clone(),
+                signer: verified.signer.clone(),
             })),
         }),
     }

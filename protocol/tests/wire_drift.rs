@@ -157,9 +157,8 @@ fn arguments(kind: CommandType) -> Value {
             "parameters": {"destination_ids": ["youtube-1", "twitch-1"], "countdown_s": 3} }),
         CommandType::HealthRequest => json!({"sections": ["streams"]}),
         CommandType::CredentialRefresh => json!({
-            "client_cert_pem": "-----BEGIN CERTIFICATE-----\n",
-            "spki_pins": [base64(&[1; 32]), base64(&[2; 32])],
-            "effective_at": at(NOW), "expires_at": at(NOW + 24 * HOUR) }),
+            "step": "install", "client_cert_pem": "-----BEGIN CERTIFICATE-----\n",
+            "spki_pins": [base64(&[1; 32]), base64(&[2; 32])] }),
         CommandType::CredentialRevoke => json!({"reason": "the appliance was sold"}),
         CommandType::EmergencyStop => json!({"scope": "outputs", "reason": "fire alarm"}),
         CommandType::DiagnosticsRequest => json!({

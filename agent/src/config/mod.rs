@@ -2,15 +2,18 @@
 //!
 //! Owns every key: its name, its default, where its value came from, and what is a valid value.
 //! `raw` reads the file and the environment, `validate` makes a [`Config`] of them; both collect every
-//! fault instead of stopping at the first. Never applies a setting: `wiring` does.
+//! fault instead of stopping at the first. `layers` lays what was changed since over them. Never applies
+//! a setting: `wiring` does, and `settings` while the agent runs.
 
+mod layers;
 mod raw;
 mod validate;
 
-pub use raw::{KEYS, Key, Kind};
+pub use layers::{Document, Layers, Live, LiveConfig};
+pub use raw::{KEYS, Key, Kind, has_section, known};
 pub use validate::{
-    AlertsConfig, ApiConfig, Config, DegradedConfig, FfmpegConfig, LogConfig, LogFormat,
-    MediamtxConfig, MediamtxMode, ProgramConfig,
+    AlertsConfig, ApiConfig, Config, DegradedConfig, FfmpegConfig, LinkConfig, LogConfig,
+    LogFormat, MediamtxConfig, MediamtxMode, PreviewConfig, ProgramConfig,
 };
 
 use std::path::{Path, PathBuf};
@@ -61,7 +64,7 @@ impl std::fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// Reads the settings: defaults, then the file, then `environment` (all of the process's variables;
-/// only those that begin with `VISTTER__` are looked at).
+/// only those that begin with `VISTTER__` are looked at). Gives what they are, and what was written.
 ///
 /// A file that is named must be there; the default one may be missing.
 ///
@@ -70,7 +73,7 @@ impl std::error::Error for Faults {}
 pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Config, Faults> {
+) -> Result<(Config, Layers), Faults> {
     let path = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
@@ -90,7 +93,7 @@ pub fn load(
     raw::from_environment(environment, &mut raw, &mut faults);
     let config = validate::config(&raw, &mut faults);
     if faults.is_empty() {
-        Ok(config)
+        Ok((config, Layers::of(raw)))
     } else {
         Err(Faults(faults))
     }
@@ -99,8 +102,9 @@ pub fn load(
 /// Every key as a table in Markdown, for the documentation.
 #[must_use]
 pub fn table() -> String {
-    let mut out =
-        String::from("| key | environment variable | default | meaning |\n|---|---|---|---|\n");
+    let mut out = String::from(
+        "| key | environment variable | default | while it runs | meaning |\n|---|---|---|---|---|\n",
+    );
     for key in KEYS {
         let default = if key.default.is_empty() {
             "–".to_owned()
@@ -108,9 +112,10 @@ pub fn table() -> String {
             format!("`{}`", key.default)
         };
         out.push_str(&format!(
-            "| `{}` | `{}` | {default} | {} |\n",
+            "| `{}` | `{}` | {default} | {} | {} |\n",
             key.name,
             key.variable(),
+            if key.live { "yes" } else { "–" },
             key.meaning
         ));
     }

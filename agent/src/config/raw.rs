@@ -28,9 +28,15 @@ pub struct Key {
     pub default: &'static str,
     /// What it means, one sentence.
     pub meaning: &'static str,
+    /// Whether it can be changed while the agent runs.
+    pub live: bool,
 }
 
 impl Key {
+    const fn live(self) -> Self {
+        Self { live: true, ..self }
+    }
+
     /// The environment variable of the key: `VISTTER__API__PORT`.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -49,6 +55,7 @@ const fn text(name: &'static str, default: &'static str, meaning: &'static str) 
         kind: Kind::Text,
         default,
         meaning,
+        live: false,
     }
 }
 
@@ -58,6 +65,7 @@ const fn number(name: &'static str, default: &'static str, meaning: &'static str
         kind: Kind::Number,
         default,
         meaning,
+        live: false,
     }
 }
 
@@ -87,77 +95,100 @@ pub const KEYS: &[Key] = &[
         "alerts.clear_after_s",
         "30",
         "Seconds that a trouble has to be over before its alert is; 0 to 600.",
-    ),
+    )
+    .live(),
     text(
         "alerts.http",
         "loopback",
         "Where a webhook without https may lead: `loopback` or `anywhere`.",
     ),
     text(
+        "link.proxy",
+        "",
+        "HTTP proxy to Studio, `http://host:port` or `http://user:password@host:port`, both percent-encoded; none where it is empty.",
+    ),
+    text(
         "log.level",
         "info",
         "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,engine=debug`.",
-    ),
+    )
+    .live(),
     text(
         "log.format",
         "human",
         "`human` or `json`, one line an event, to standard error.",
     ),
+    number(
+        "preview.sessions",
+        "20",
+        "Previews that may be open at once, of everybody together; 1 to 500.",
+    ),
     text(
         "program.profile",
         "reliability",
         "Profile of the program: `reliability`, `quality`, `720p`, `480p` or `low_power`.",
-    ),
+    )
+    .live(),
     number(
         "program.processor_limit",
         "95",
-        "Percent of the processor up to which further encodes and decodes are let in; 10 to 1000; 1000 lets everything in.",
-    ),
+        "Percent of the processor up to which further encodes, decodes and previews are let in; 10 to 1000; 1000 lets everything in.",
+    )
+    .live(),
     text(
         "degraded.high_cpu",
         "on",
         "`on`: a busy machine lowers the frame rate; `off`.",
-    ),
+    )
+    .live(),
     text(
         "degraded.network",
         "on",
         "`on`: a network that is too weak for every destination lowers the bit rate; `off`.",
-    ),
+    )
+    .live(),
     text(
         "degraded.encoder_overload",
         "on",
         "`on`: an encoder that does not take every frame takes the show's graphics off; `off`.",
-    ),
+    )
+    .live(),
     number(
         "degraded.cpu_high_percent",
         "90",
         "From this share on the machine's processors are too busy, 50 to 100.",
-    ),
+    )
+    .live(),
     number(
         "degraded.cpu_low_percent",
         "75",
         "Up to this share they are not; 10 to 95, and at least 5 below the one above.",
-    ),
+    )
+    .live(),
     number(
         "degraded.enter_s",
         "5",
         "Seconds that trouble of the network or the encoder lasts before quality is lowered by a step, 1 to 120.",
-    ),
+    )
+    .live(),
     number(
         "degraded.cpu_enter_s",
         "20",
         "Seconds that the machine is too busy before quality is lowered by a step, 1 to 600.",
-    ),
+    )
+    .live(),
     number(
         "degraded.check_s",
         "30",
         "Seconds that all is well before a step is given back, 5 to 600.",
-    ),
+    )
+    .live(),
     number(
         "degraded.banner_s",
         "10",
         "Seconds that a notice stands in the picture when quality is lowered, 0 to 60; 0 for none.",
-    ),
+    )
+    .live(),
     text(
         "ffmpeg.path",
         "",
@@ -213,7 +244,9 @@ pub(super) struct Given {
 /// What was given, by key name.
 pub(super) type Raw = BTreeMap<&'static str, Given>;
 
-fn known(name: &str) -> Option<&'static Key> {
+/// The key of this name, where there is one.
+#[must_use]
+pub fn known(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
@@ -255,7 +288,9 @@ pub(super) fn from_file(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Raw
     raw
 }
 
-fn has_section(name: &str) -> bool {
+/// Whether keys stand under this name.
+#[must_use]
+pub fn has_section(name: &str) -> bool {
     KEYS.iter().any(|key| {
         key.name
             .split_once('.')
@@ -323,7 +358,8 @@ const fn article(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-fn unknown(name: &str) -> String {
+/// Says that there is no such key, and which one may be meant.
+pub(super) fn unknown(name: &str) -> String {
     let near = KEYS
         .iter()
         .map(|key| (distance(name, key.name), key.name))

@@ -27,7 +27,7 @@ fn faults(text: &str, environment: &[(&str, &str)]) -> Vec<(String, String, Stri
 #[test]
 fn an_empty_file_gives_the_defaults() {
     let file = file("");
-    let config = load(Some(file.path()), []).unwrap();
+    let (config, _) = load(Some(file.path()), []).unwrap();
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(
         config.assets_dir,
@@ -45,7 +45,7 @@ fn the_environment_wins_over_the_file() {
         ("PATH", "/bin"),
     ];
     let env = env.map(|(k, v)| (k.to_owned(), v.to_owned()));
-    let config = load(Some(file.path()), env).unwrap();
+    let (config, _) = load(Some(file.path()), env).unwrap();
     assert_eq!(
         (config.data_dir.to_str(), config.api.listen.port()),
         (Some("/b"), 0)
@@ -164,7 +164,7 @@ fn the_documentation_lists_every_setting() {
 #[test]
 fn degraded_mode_has_the_defaults_of_the_rules_and_refuses_marks_without_a_distance() {
     let file = file("");
-    let config = load(Some(file.path()), []).unwrap();
+    let (config, _) = load(Some(file.path()), []).unwrap();
     assert_eq!(config.degraded.rules, stream::Rules::default());
     assert_eq!(config.degraded.banner, std::time::Duration::from_secs(10));
     let text = "[degraded]\nnetwork = \"maybe\"\ncpu_high_percent = 80\ncpu_low_percent = 78\n\

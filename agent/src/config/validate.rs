@@ -22,8 +22,12 @@ pub struct Config {
     pub api: ApiConfig,
     /// Alerts.
     pub alerts: AlertsConfig,
+    /// The connection to Studio.
+    pub link: LinkConfig,
     /// The log.
     pub log: LogConfig,
+    /// The preview.
+    pub preview: PreviewConfig,
     /// The program.
     pub program: ProgramConfig,
     /// What is given up when something cannot keep up.
@@ -50,6 +54,13 @@ pub struct AlertsConfig {
     pub http: Reach,
 }
 
+/// The connection to Studio.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// How the device comes out of its network; straight where it is `None`.
+    pub proxy: Option<link::Proxy>,
+}
+
 /// The log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -68,12 +79,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// The preview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviewConfig {
+    /// Previews that may be open at once.
+    pub sessions: usize,
+}
+
 /// The program.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgramConfig {
     /// Its profile where nobody asks for another.
     pub profile: ProfileName,
-    /// Percent of the processor up to which further encodes and decodes are let in.
+    /// Percent of the processor up to which further encodes, decodes and previews are let in.
     pub processor_limit: u16,
 }
 
@@ -218,7 +236,13 @@ pub(super) fn config(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
                 )
                 .unwrap_or_default(),
         },
+        link: LinkConfig {
+            proxy: proxy(&mut read),
+        },
         log: log(&mut read),
+        preview: PreviewConfig {
+            sessions: usize::try_from(read.number("preview.sessions", 1, 500)).unwrap_or(20),
+        },
         program: ProgramConfig {
             profile: profile(&mut read),
             processor_limit: u16::try_from(read.number("program.processor_limit", 10, 1000))
@@ -252,6 +276,21 @@ fn listen(read: &mut Reader<'_>) -> SocketAddr {
         }
     };
     SocketAddr::new(address, read.port("api.port", 0))
+}
+
+fn proxy(read: &mut Reader<'_>) -> Option<link::Proxy> {
+    let text = read.text("link.proxy");
+    if text.is_empty() {
+        return None;
+    }
+    // Nothing of the text is told: a password stands in it.
+    match link::Proxy::parse(text) {
+        Ok(proxy) => Some(proxy),
+        Err(error) => {
+            read.fault("link.proxy", error.to_string());
+            None
+        }
+    }
 }
 
 fn log(read: &mut Reader<'_>) -> LogConfig {

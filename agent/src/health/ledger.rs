@@ -59,6 +59,11 @@ impl Ledger {
         }
     }
 
+    /// From here on a condition ends when it was good for so long.
+    pub(super) const fn clear_after(&mut self, clear_after: Duration) {
+        self.clear_after = clear_after;
+    }
+
     /// Takes what the rules found at `now`, and gives what counts, roots and what follows from them.
     pub(super) fn take(&mut self, now: Duration, found: Vec<Found>) -> Vec<Finding> {
         for one in found {

@@ -10,6 +10,7 @@ use super::seen::{
     CameraSeen, DestinationSeen, LoweredSeen, MediaSeen, Seen, StreamSeen, is_refusal, unreadable,
 };
 use super::trend::Trend;
+use crate::config::Live;
 use crate::inventory::Shelf;
 use crate::outage::Outage;
 use crate::show::{DestinationStatus, Mode, Show, ShowStatus, StreamState, StreamStatus};
@@ -75,7 +76,7 @@ pub struct Watcher {
     shelf: Shelf,
     store: Store,
     history: History,
-    clear_after: Duration,
+    live: Live,
     report: watch::Sender<Arc<Report>>,
 }
 
@@ -116,7 +117,7 @@ impl Signature {
 
 impl Watcher {
     /// A watcher that has not looked yet, and what it will report. A condition ends when it was good for
-    /// `clear_after`; every ten seconds a line is written to `history`.
+    /// as long as the settings say; every ten seconds a line is written to `history`.
     #[must_use]
     pub fn new(
         show: Show,
@@ -124,7 +125,7 @@ impl Watcher {
         system: System,
         (shelf, store): (Shelf, Store),
         history: History,
-        clear_after: Duration,
+        live: Live,
     ) -> (Self, Health) {
         let (report, seen) = watch::channel(Arc::default());
         let server = Server {
@@ -140,7 +141,7 @@ impl Watcher {
             shelf,
             store,
             history,
-            clear_after,
+            live,
             report,
         };
         (watcher, Health::of(seen))
@@ -152,7 +153,7 @@ impl Watcher {
         let mut health = self.server.health.clone();
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut ledger = Ledger::new(self.clear_after);
+        let mut ledger = Ledger::new(self.live.borrow().clear_after);
         let mut trend = Trend::default();
         let mut last = Signature::default();
         let mut delivered = BTreeSet::new();
@@ -199,6 +200,7 @@ impl Watcher {
                 seen.program.as_ref(),
                 &machine,
             );
+            ledger.clear_after(self.live.borrow().clear_after);
             let findings = ledger.take(now, rules(&seen));
             self.publish(findings);
         }

@@ -3,6 +3,9 @@
 //! What a family asks becomes commands of the one door, and their answers become its reply. What is not
 //! carried out is refused with `FEATURE_DISABLED` and the place of what asked for it, never let pass.
 
+mod device;
+
+use super::Credentials;
 use super::map::{self, misfit, not_yet};
 use crate::modules::Router;
 use crate::modules::command::{
@@ -10,9 +13,10 @@ use crate::modules::command::{
     PreviewCommand, Reply, StreamCommand, TimelineCommand,
 };
 use crate::modules::view::{CameraTestView, ExecutionStart, GoLive, PreviewStart, TakeRequest};
+use crate::reporter;
 use crate::show::{DestinationState, Mode, OverlayEdit, ShowStatus};
 use crate::telemetry::System;
-use control::Outcome;
+use control::{Outcome, TurnedAway};
 use link::{About, Hands, Work};
 use protocol::command::{
     CameraAction, CameraEntry, CameraReply, CameraWork, Command as Wire, CommandType,
@@ -21,21 +25,23 @@ use protocol::command::{
     TimelineLoad, TimelineLoaded,
 };
 use protocol::{
-    Capabilities, ClockSource, Code, DeviceState, Id, Metrics, NetworkMetrics, Percent, Problem,
-    Seconds,
+    Capabilities, ClockSource, Code, DeviceState, Id, MessageId, Metrics, Problem, Seconds,
 };
 use runtime::CancellationToken;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The types that are carried out.
-const COMMANDS: [CommandType; 8] = [
+const COMMANDS: [CommandType; 11] = [
+    CommandType::DeviceConfig,
     CommandType::CameraAction,
     CommandType::TimelineLoad,
     CommandType::TimelineExecute,
     CommandType::OverlayUpdate,
     CommandType::StreamControl,
     CommandType::HealthRequest,
+    CommandType::CredentialRefresh,
+    CommandType::CredentialRevoke,
     CommandType::EmergencyStop,
     CommandType::Cancel,
 ];
@@ -44,6 +50,7 @@ const COMMANDS: [CommandType; 8] = [
 pub struct StudioHands {
     router: Router,
     system: System,
+    credentials: Option<Credentials>,
 }
 
 /// What this build can do.
@@ -68,10 +75,14 @@ pub(super) fn capabilities() -> Capabilities {
 }
 
 impl StudioHands {
-    /// Hands on this door.
+    /// Hands on this door, and on the device's credentials where it has some.
     #[must_use]
-    pub const fn new(router: Router, system: System) -> Self {
-        Self { router, system }
+    pub const fn new(router: Router, system: System, credentials: Option<Credentials>) -> Self {
+        Self {
+            router,
+            system,
+            credentials,
+        }
     }
 }
 
@@ -100,10 +111,16 @@ impl Hands for StudioHands {
         }
     }
 
-    fn carry_out(&self, command: Wire, stop: CancellationToken) -> Work {
+    fn carry_out(
+        &self,
+        command: Wire,
+        correlation_id: &MessageId,
+        stop: CancellationToken,
+    ) -> Work {
         let desk = Desk {
             router: self.router.clone(),
-            system: self.system.clone(),
+            credentials: self.credentials.clone(),
+            correlation_id: correlation_id.clone(),
             stop,
         };
         Box::pin(async move {
@@ -115,6 +132,17 @@ impl Hands for StudioHands {
         })
     }
 
+    fn turned_away(&self, refusal: &TurnedAway) {
+        self.router.audit().turned_away(refusal);
+    }
+
+    fn figures(&self) -> Option<Metrics> {
+        let figures = reporter::metrics(&self.router.figures());
+        figures
+            .inspect_err(|problem| tracing::warn!(problem = problem.message, "No figures."))
+            .ok()
+    }
+
     fn is_idle(&self) -> bool {
         self.router.show().status().mode == Mode::Idle
     }
@@ -123,7 +151,9 @@ impl Hands for StudioHands {
 /// One command at work.
 struct Desk {
     router: Router,
-    system: System,
+    credentials: Option<Credentials>,
+    /// What follows from it is told and written down under this.
+    correlation_id: MessageId,
     /// Cancelled when it is to give up.
     stop: CancellationToken,
 }
@@ -156,6 +186,7 @@ fn other() -> Undone {
 impl Desk {
     async fn carry_out(&self, command: Wire) -> Result<Value, Undone> {
         match command {
+            Wire::DeviceConfig(config) => told(&self.config(config).await?),
             Wire::CameraAction(action) => told(&self.camera(action).await?),
             Wire::TimelineLoad(load) => told(&self.load(load).await?),
             Wire::TimelineExecute(execute) => told(&self.execute(execute).await?),
@@ -163,6 +194,8 @@ impl Desk {
             Wire::StreamControl(control) => told(&self.stream(control).await?),
             Wire::HealthRequest(request) if request.sections.is_empty() => told(&self.health()?),
             Wire::HealthRequest(_) => Err(not_yet("/sections", "parts of the health").into()),
+            Wire::CredentialRefresh(refresh) => told(&self.refresh(refresh).await?),
+            Wire::CredentialRevoke(revoke) => told(&self.revoke(revoke).await?),
             Wire::EmergencyStop(_) => told(&self.emergency().await?),
             _ => {
                 let problem =
@@ -177,7 +210,9 @@ impl Desk {
         if self.stop.is_cancelled() {
             return Err(Undone::GivenUp);
         }
-        Ok(self.router.ask(Origin::Studio, command).await?)
+        let correlation = &self.correlation_id;
+        let asked = self.router.ask_for(Origin::Studio, correlation, command);
+        Ok(asked.await?)
     }
 
     fn status(&self) -> std::sync::Arc<ShowStatus> {
@@ -533,54 +568,16 @@ impl Desk {
     }
 
     fn health(&self) -> Result<HealthReply, Problem> {
-        let status = self.status();
-        let sample = self.system.sample();
-        let well = status
+        let well = self
+            .status()
             .destinations
             .iter()
             .all(|one| one.state == DestinationState::Active);
-        let percent = |value: f32| {
-            Percent::new(f64::from(value.clamp(0.0, 100.0)))
-                .map_err(|_error| Code::Internal.with_message("a share is no number"))
-        };
-        let memory = sample.memory;
-        let used = memory.total.saturating_sub(memory.available);
         Ok(HealthReply {
             status: map::name(if well { "healthy" } else { "unhealthy" }),
-            metrics: Metrics {
-                cpu: percent(sample.cpu.busy)?,
-                gpu: None,
-                memory: (memory.total > 0)
-                    .then(|| percent(share(used, memory.total)))
-                    .transpose()?,
-                disk: (sample.disk.total > 0)
-                    .then(|| percent(sample.disk.used_percent()))
-                    .transpose()?,
-                temperature: sample.temperature_c.map(f64::from),
-                throttled: sample.throttled,
-                clock_synced: sample.clock_synced,
-                network: NetworkMetrics {
-                    rx: bytes(sample.network.rx_bps),
-                    tx: bytes(sample.network.tx_bps),
-                },
-                stream_bitrate: Vec::new(),
-            },
+            metrics: reporter::metrics(&self.router.figures())?,
         })
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "figures for people; seven digits are plenty"
-)]
-fn share(part: u64, whole: u64) -> f32 {
-    part as f32 / whole as f32 * 100.0
-}
-
-/// Bits a second as bytes a second.
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn bytes(bits: u64) -> f64 {
-    bits as f64 / 8.0
 }
 
 fn on_air(status: &ShowStatus) -> Result<Vec<Id>, Problem> {

@@ -6,13 +6,15 @@
 //! Pairing writes the row that names it. Where that row is missing at a start, the store was lost or went
 //! back (copies of it hold none of these rows), and so did the memory of what was done.
 
+use crate::audit::{Audit, Entry};
 use control::{CommandRow, Memory, OutboxRow, Row, Stored};
 use link::{KeepError, Keeper};
 use protocol::command::Target;
-use protocol::{Digest, Floor, Lane, MessageId, TrustRecord, Window};
+use protocol::{Digest, Floor, Lane, MessageId, Severity, TrustRecord, Window};
 use runtime::chain;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::{Batch, ReadError, Store, Tree, WriteError};
 
 /// The row that names the pairing which the others belong to.
@@ -24,6 +26,9 @@ const MEMORY: &str = "memory";
 /// Keeps rows in the store.
 pub struct RowKeeper {
     store: Store,
+    audit: Audit,
+    /// Held while rows are written; true when none may be any more.
+    shut: Mutex<bool>,
 }
 
 /// The outbox as it is kept: envelopes are text.
@@ -31,6 +36,8 @@ pub struct RowKeeper {
 struct Waiting {
     message_id: MessageId,
     envelope: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<Severity>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,10 +79,34 @@ fn unread(error: &ReadError) -> KeepError {
 }
 
 impl RowKeeper {
-    /// Rows in this store.
+    /// Rows in this store, which is the audit's too.
     #[must_use]
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub const fn new(store: Store, audit: Audit) -> Self {
+        Self {
+            store,
+            audit,
+            shut: Mutex::new(false),
+        }
+    }
+
+    /// Keeps nothing from here on, and waits for what is being kept: rows of one pairing must not come
+    /// among those of the next. Blocks.
+    pub fn shut(&self) {
+        *self.gate() = true;
+    }
+
+    fn gate(&self) -> MutexGuard<'_, bool> {
+        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held while rows are read or written.
+    fn open(&self) -> Result<MutexGuard<'_, bool>, KeepError> {
+        let gate = self.gate();
+        if *gate {
+            let why = "the pairing that they are of has ended";
+            return Err(KeepError::Never(why.to_owned()));
+        }
+        Ok(gate)
     }
 
     fn value<T: serde::de::DeserializeOwned>(&self, id: &str) -> Result<Option<T>, KeepError> {
@@ -144,6 +175,7 @@ fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
             let waiting = Waiting {
                 message_id: row.message_id.clone(),
                 envelope,
+                event: row.event,
             };
             batch.put(Tree::Outbox, &row.number.to_string(), &waiting)
         }
@@ -151,12 +183,15 @@ fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
         Row::Hold(target) => batch.put(Tree::Link, &hold_id(target)?, target),
         Row::Unhold(target) => batch.delete(Tree::Link, &hold_id(target)?),
         Row::Memory(memory) => batch.put(Tree::Link, MEMORY, memory),
+        // It gets its place from the audit.
+        Row::Audit(_) => Ok(batch),
     }
     .map_err(|error| unwritten(&error))
 }
 
 impl Keeper for RowKeeper {
     fn load(&self, pairing: &MessageId) -> Result<Stored, KeepError> {
+        let _open = self.open()?;
         if self.value::<MessageId>(PAIRING)?.as_ref() != Some(pairing) {
             tracing::error!(
                 "What was kept of the link is lost: commands that were signed before the next welcome are refused."
@@ -194,6 +229,7 @@ impl Keeper for RowKeeper {
                 number,
                 message_id: row.message_id,
                 envelope: row.envelope.into_bytes(),
+                event: row.event,
             }));
         }
         for (id, value) in self.all::<Value>(Tree::Link)? {
@@ -206,11 +242,17 @@ impl Keeper for RowKeeper {
     }
 
     fn keep(&self, rows: &[Row]) -> Result<(), KeepError> {
+        let _open = self.open()?;
         let mut batch = Batch::new();
         for row in rows {
             batch = place(batch, row)?;
         }
-        self.store.commit(batch).map_err(|error| unwritten(&error))
+        let told = rows.iter().filter_map(|row| match row {
+            Row::Audit(row) => Some(Entry::of_command(row)),
+            _ => None,
+        });
+        let committed = self.audit.commit(batch, told.collect());
+        committed.map_err(|error| unwritten(&error))
     }
 }
 
@@ -221,6 +263,11 @@ mod tests {
     use protocol::command::TargetKind;
     use runtime::{Clock, SystemClock};
 
+    fn keeper_of(store: Store) -> RowKeeper {
+        let (audit, _) = Audit::open(store.clone()).unwrap();
+        RowKeeper::new(store, audit)
+    }
+
     fn id(n: u8) -> MessageId {
         MessageId::parse(format!("00000000-0000-0000-0000-0000000000{n:02x}")).unwrap()
     }
@@ -230,6 +277,7 @@ mod tests {
             number,
             message_id: id(9),
             envelope: b"{}".to_vec(),
+            event: None,
         })
     }
 
@@ -237,7 +285,7 @@ mod tests {
     fn rows_mean_in_the_store_what_they_mean_to_the_core() {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
-        let keeper = RowKeeper::new(store);
+        let keeper = keeper_of(store);
         keeper.begin(&id(1)).unwrap();
         let mut meant = keeper.load(&id(1)).unwrap();
         assert_eq!(meant.memory, Memory::Whole);
@@ -288,16 +336,36 @@ mod tests {
     fn a_row_that_has_no_form_is_never_kept_and_the_others_of_its_batch_neither() {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
-        let keeper = RowKeeper::new(store);
+        let keeper = keeper_of(store);
         keeper.begin(&id(1)).unwrap();
         let poison = Row::Outbox(OutboxRow {
             number: 2,
             message_id: id(9),
             envelope: vec![0xff],
+            event: None,
         });
         let kept = keeper.keep(&[outbox(1), poison]);
         assert!(matches!(kept, Err(KeepError::Never(_))), "{kept:?}");
         assert!(keeper.load(&id(1)).unwrap().outbox.is_empty());
+    }
+
+    #[test]
+    fn rows_of_a_pairing_that_has_ended_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), SystemClock.wall()).unwrap();
+        let before = keeper_of(store.clone());
+        before.begin(&id(1)).unwrap();
+        before.shut();
+        let next = keeper_of(store);
+        next.begin(&id(2)).unwrap();
+        let kept = before.keep(&[outbox(1)]);
+        assert!(matches!(kept, Err(KeepError::Never(_))), "{kept:?}");
+        assert!(
+            before.load(&id(1)).is_err(),
+            "it takes the rows for its own"
+        );
+        assert_eq!(next.load(&id(2)).unwrap().memory, Memory::Whole);
+        assert!(next.load(&id(2)).unwrap().outbox.is_empty());
     }
 
     #[test]
@@ -306,7 +374,7 @@ mod tests {
         let open = || Store::open(folder.path(), SystemClock.wall()).unwrap();
         let remembers = |keeper: &RowKeeper| keeper.load(&id(1)).unwrap().memory;
         let (store, _) = open();
-        let keeper = RowKeeper::new(store.clone());
+        let keeper = keeper_of(store.clone());
         keeper.begin(&id(1)).unwrap();
         keeper.keep(&[outbox(1)]).unwrap();
         store.put(Tree::Cameras, "1", &"camera").unwrap();
@@ -326,12 +394,12 @@ mod tests {
         );
         let camera: Option<String> = store.get(Tree::Cameras, "1").unwrap();
         assert_eq!(camera.as_deref(), Some("camera"));
-        let keeper = RowKeeper::new(store.clone());
+        let keeper = keeper_of(store.clone());
         assert_eq!(remembers(&keeper), Memory::Lost);
         // And it is remembered that it was lost, until a welcome tells the time.
         drop((keeper, store));
         let (store, _) = open();
-        let keeper = RowKeeper::new(store.clone());
+        let keeper = keeper_of(store.clone());
         assert_eq!(remembers(&keeper), Memory::Lost);
         assert!(keeper.load(&id(1)).unwrap().outbox.is_empty());
         let since = Memory::Since(Timestamp::from_millis(9));
@@ -343,6 +411,6 @@ mod tests {
             std::fs::remove_dir_all(folder.path().join(name)).unwrap();
         }
         let (store, _) = open();
-        assert_eq!(remembers(&RowKeeper::new(store)), Memory::Lost);
+        assert_eq!(remembers(&keeper_of(store)), Memory::Lost);
     }
 }

@@ -1,92 +1,100 @@
 //! The cloud link's joints with the rest: where its rows are kept, who carries commands out, pairing.
 //!
 //! The connection itself is the `link` crate, the rules of dispatch are `control`'s. A command becomes
-//! one or two [`crate::modules::command::Command`]s, through the one door that the page uses too.
+//! one or two [`crate::modules::command::Command`]s, through the one door that the page uses too. Pairing
+//! is asked of [`Link`], and done by the task behind it.
 
+mod credentials;
 mod hands;
+mod identity;
 mod keeper;
 mod map;
 mod pairing;
+mod unit;
 
+pub use credentials::Credentials;
 pub use hands::StudioHands;
 pub use keeper::RowKeeper;
-pub use pairing::{PairFault, identity, pair, unpair};
+pub use pairing::{Asked, PairFault, identity, pair, unpair};
+pub use unit::{Joints, LinkKeeper};
 
-use crate::modules::Router;
-use crate::telemetry::System;
-use link::{Identity, LinkStatus, Parts, Setup};
-use runtime::{Policy, Supervisor, SystemClock};
+use crate::modules::view::PairDraft;
+use link::{LinkStatus, Proxy};
 use std::sync::Arc;
 use store::Store;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use unit::{Ask, Wish};
 
-/// The link as others see it.
+/// The link as others see it, and where pairing is asked for. Cheap to clone.
 #[derive(Clone)]
 pub struct Link {
     /// The device's serial, where it has one.
     pub serial: Option<String>,
     /// Its id in Studio, while it is paired.
-    pub device_id: Option<String>,
+    pub device: watch::Receiver<Option<String>>,
     /// How the connection is.
     pub status: watch::Receiver<LinkStatus>,
+    asks: mpsc::Sender<Ask>,
+    /// Held by whoever pairs or unpairs.
+    turn: Arc<Mutex<()>>,
+}
+
+/// Reads who the device is. Whatever is wrong with that, everything local works. The connection of a
+/// device that is paired begins when the task runs.
+#[must_use]
+pub fn open(store: &Store, proxy: Option<Proxy>) -> (Link, LinkKeeper) {
+    let file = identity::IdentityFile::of(store.clone());
+    let first = file.read().inspect_err(|error| {
+        tracing::error!(%error, "The device's identity cannot be used; there is no link to Studio.");
+    });
+    let first = first.ok();
+    let (device, its_device) = watch::channel(None);
+    let (status, its_status) = watch::channel(LinkStatus::default());
+    let (asks, asked) = mpsc::channel(1);
+    let link = Link {
+        serial: first.as_ref().map(|identity| identity.serial.to_string()),
+        device: its_device,
+        status: its_status,
+        asks,
+        turn: Arc::default(),
+    };
+    let keeper = LinkKeeper {
+        store: store.clone(),
+        file,
+        proxy,
+        first,
+        device,
+        status: Arc::new(status),
+        asks: asked,
+        connected: None,
+    };
+    (link, keeper)
 }
 
 impl Link {
-    /// A link that is not there.
-    #[must_use]
-    pub fn absent() -> Self {
-        Self {
-            serial: None,
-            device_id: None,
-            status: watch::channel(LinkStatus::default()).1,
-        }
+    /// Pairs the device and connects it. Answers its id in Studio.
+    ///
+    /// # Errors
+    /// [`PairFault`]; nothing is changed then.
+    pub async fn pair(&self, draft: PairDraft) -> Result<String, PairFault> {
+        self.ask(Wish::Pair(draft)).await
     }
-}
 
-/// Starts the link if the device is paired. Whatever is wrong with it, everything local works.
-#[must_use]
-pub fn start(supervisor: &Supervisor, store: &Store, router: Router, system: System) -> Link {
-    let identity = match identity(store) {
-        Ok(identity) => identity,
-        Err(error) => {
-            tracing::error!(%error, "The device's identity cannot be used; there is no link to Studio.");
-            return Link::absent();
-        }
-    };
-    let serial = Some(identity.serial.to_string());
-    let (status, seen) = watch::channel(LinkStatus::default());
-    let device_id = identity
-        .pairing
-        .as_ref()
-        .map(|pairing| pairing.device_id.to_string());
-    let link = Link {
-        serial,
-        device_id,
-        status: seen,
-    };
-    let setup = match setup(&identity) {
-        Some(setup) => Arc::new(setup),
-        None => return link,
-    };
-    let parts = Parts {
-        keeper: Arc::new(RowKeeper::new(store.clone())),
-        hands: Arc::new(StudioHands::new(router, system)),
-        clock: Arc::new(SystemClock),
-        status: Arc::new(status),
-    };
-    supervisor.start("studio link", Policy::default(), move |stop| {
-        link::run(Arc::clone(&setup), parts.clone(), stop)
-    });
-    link
-}
+    /// Forgets Studio and ends the connection. Answers what the device's id was.
+    ///
+    /// # Errors
+    /// [`PairFault`]; nothing is changed then.
+    pub async fn unpair(&self) -> Result<String, PairFault> {
+        self.ask(Wish::Unpair).await
+    }
 
-fn setup(identity: &Identity) -> Option<Setup> {
-    let pairing = identity.pairing.as_ref()?;
-    match Setup::new(identity, pairing) {
-        Ok(setup) => Some(setup),
-        Err(error) => {
-            tracing::error!(%error, "What pairing gave cannot be used; pair the device anew.");
-            None
-        }
+    async fn ask(&self, wish: Wish) -> Result<String, PairFault> {
+        let Ok(_turn) = self.turn.try_lock() else {
+            return Err(PairFault::Busy);
+        };
+        let (answer, answered) = oneshot::channel();
+        let sent = self.asks.send(Ask { wish, answer }).await;
+        sent.map_err(|_closed| PairFault::Stopping)?;
+        answered.await.unwrap_or(Err(PairFault::Stopping))
     }
 }

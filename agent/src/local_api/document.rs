@@ -24,6 +24,7 @@ use utoipa::{OpenApi as _, ToSchema as _};
         (name = "timeline execution", description = "The show that runs."),
         (name = "overlays", description = "Graphics over the program."),
         (name = "streams", description = "Cameras sent straight to a destination."),
+        (name = "settings", description = "What can change while the agent runs."),
         (name = "catalogue", description = "What the agent offers."),
         (name = "emergency", description = "Stop everything."),
         (name = "link", description = "The link to Studio."),

@@ -1,5 +1,6 @@
 //! Refusals as HTTP answers: the only place where a code becomes a status.
 
+use crate::viewing::ViewingError;
 use axum::Json;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -104,6 +105,8 @@ pub(super) enum RequestError {
     Panicked,
     #[error("the media server does not answer")]
     MediaServer,
+    #[error(transparent)]
+    Viewing(ViewingError),
 }
 
 impl HasCode for RequestError {
@@ -117,6 +120,7 @@ impl HasCode for RequestError {
             Self::Host(_) | Self::ForeignOrigin => Code::Unauthorized,
             Self::Panicked => Code::Internal,
             Self::MediaServer => Code::PreviewServerDown,
+            Self::Viewing(error) => error.code(),
         }
     }
 
@@ -124,6 +128,13 @@ impl HasCode for RequestError {
         match self {
             Self::Schema { field, .. } => Some(field.clone()),
             _ => None,
+        }
+    }
+
+    fn remediation(&self) -> Cow<'static, str> {
+        match self {
+            Self::Viewing(error) => error.remediation(),
+            _ => self.code().remediation().into(),
         }
     }
 }
@@ -186,6 +197,8 @@ const fn status(code: Code) -> StatusCode {
         | Code::Cancelled
         | Code::ReplayDetected
         | Code::CredRotationFailed
+        | Code::PairAlreadyPaired
+        | Code::NotPaired
         | Code::CameraInUse
         | Code::DestinationInUse
         | Code::DestinationInactive
@@ -202,6 +215,9 @@ const fn status(code: Code) -> StatusCode {
         | Code::Expired
         | Code::TypeUnknown
         | Code::ConfigInvalid
+        | Code::PairTokenInvalid
+        | Code::PairTokenExpired
+        | Code::PairSerialMismatch
         | Code::CameraAuthFailed
         | Code::CameraUnsupported
         | Code::TimelineInvalid
@@ -217,12 +233,16 @@ const fn status(code: Code) -> StatusCode {
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::FeatureDisabled => StatusCode::NOT_IMPLEMENTED,
-        Code::CameraOffline | Code::DestinationUnreachable | Code::WebhookFailed => {
-            StatusCode::BAD_GATEWAY
-        }
+        Code::CameraOffline
+        | Code::DestinationUnreachable
+        | Code::StudioUnreachable
+        | Code::StudioUntrusted
+        | Code::StudioRefused
+        | Code::WebhookFailed => StatusCode::BAD_GATEWAY,
         Code::Interrupted
         | Code::Busy
         | Code::PreviewServerDown
+        | Code::ConfigApplyFailed
         | Code::EncoderUnavailable
         | Code::EncoderOverload
         | Code::FfmpegMissing

@@ -109,7 +109,7 @@ fn refuse(error: &serde_json::Error, mut field: String) -> RequestError {
     if let Some(name) = missing {
         field = format!("{field}/{name}");
     }
-    let secret = ["/password", "/stream_key", "/secret", "/url"]
+    let secret = ["/password", "/stream_key", "/secret", "/token", "/url"]
         .iter()
         .any(|name| field.ends_with(name));
     let message = match missing {

@@ -5,6 +5,7 @@
 //! `modules::Router`.
 
 mod alerts;
+mod audit;
 mod cameras;
 mod catalogue;
 mod destinations;
@@ -23,18 +24,20 @@ mod page;
 mod preview;
 mod proxy;
 mod quality;
+mod settings;
 mod streams;
 mod timelines;
 
 pub use document::document;
 pub use gate::Gate;
 
-use crate::link::Link;
 use crate::modules::Router;
 use crate::modules::command::{Command, Origin, Reply};
 use crate::telemetry::Metrics;
+use crate::viewing::Viewing;
 use axum::{Json, middleware};
 use error::Refusal;
+use protocol::Code;
 use runtime::CancellationToken;
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
@@ -63,7 +66,7 @@ pub struct AppState {
     media: MediaAddresses,
     gate: Gate,
     http: reqwest::Client,
-    link: Link,
+    viewing: Viewing,
 }
 
 /// Why the API could not be set up.
@@ -92,7 +95,8 @@ pub enum ServeError {
 type Answer = Result<Json<Reply>, Refusal>;
 
 impl AppState {
-    /// Joins the parts. `gate` decides who may publish to and read from the media server.
+    /// Joins the parts. `gate` decides who may publish to and read from the media server, `viewing` who
+    /// may open a preview.
     ///
     /// # Errors
     /// [`ServeError::Client`] when no HTTP client can be made.
@@ -101,6 +105,7 @@ impl AppState {
         metrics: Arc<Metrics>,
         media: MediaAddresses,
         gate: Gate,
+        viewing: Viewing,
     ) -> Result<Self, ServeError> {
         let http = proxy::client().map_err(ServeError::Client)?;
         Ok(Self {
@@ -109,19 +114,23 @@ impl AppState {
             media,
             gate,
             http,
-            link: Link::absent(),
+            viewing,
         })
     }
 
-    /// Shows this link.
-    #[must_use]
-    pub fn with_link(self, link: Link) -> Self {
-        Self { link, ..self }
-    }
-
     async fn ask(&self, command: Command) -> Answer {
-        let reply = self.router.ask(Origin::Operator, command).await?;
-        Ok(Json(reply))
+        if command.only_looks() {
+            return Ok(Json(self.router.ask(Origin::Operator, command).await?));
+        }
+        // Whoever asked may close the connection: what was begun comes to its end, is told and is
+        // written down all the same.
+        let router = self.router.clone();
+        let asked = runtime::spawn(async move { router.ask(Origin::Operator, command).await });
+        let fault = |ended| {
+            tracing::error!(%ended, "A command met a fault of the agent.");
+            Code::Internal.with_message("the command met a fault of the agent")
+        };
+        Ok(Json(asked.outlives().await.map_err(fault)??))
     }
 }
 
@@ -129,6 +138,7 @@ fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(preview::routes())
         .merge(quality::routes())
+        .merge(settings::routes())
         .merge(cameras::routes())
         .merge(destinations::routes())
         .merge(timelines::routes())
@@ -140,6 +150,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(alerts::routes())
+        .merge(audit::routes())
         .merge(link::routes())
         .merge(proxy::routes())
         .merge(gate::routes())

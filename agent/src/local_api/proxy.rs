@@ -1,7 +1,7 @@
 //! The picture under the page's own address: HLS and WHEP passed on to the media server.
 //!
 //! Owns which paths may be reached and how their answers are rewritten. Passes bytes on as they come
-//! and keeps none; never passes on cookies or names of hosts.
+//! and keeps none; never passes on cookies or names of hosts. `viewing` says who may open a preview.
 
 use super::AppState;
 use super::error::{ErrorBody, Refusal, RequestError};
@@ -34,9 +34,12 @@ const ANSWERED: [&str; 8] = [
 
 /// The routes of this resource.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(hls))
-        .routes(routes!(whep_offer, whep_trickle, whep_end))
+    OpenApiRouter::new().routes(routes!(hls)).routes(routes!(
+        whep_ask,
+        whep_offer,
+        whep_trickle,
+        whep_end
+    ))
 }
 
 /// The client for the media server: never follows a redirect, never waits for ever.
@@ -59,7 +62,8 @@ pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
         (status = 200, description = "The list or segment", body = Vec<u8>,
             content_type = "application/vnd.apple.mpegurl"),
         (status = 404, description = "No preview runs"),
-        (status = 503, description = "PREVIEW_SERVER_DOWN", body = ErrorBody),
+        (status = 503, description = "PREVIEW_SERVER_DOWN, BUSY, ENCODER_OVERLOAD",
+            body = ErrorBody),
     ),
 )]
 async fn hls(
@@ -71,6 +75,12 @@ async fn hls(
         return Err(RequestError::NoRoute(request.uri().path().to_owned()).into());
     }
     let mut query = request.uri().query().unwrap_or_default().to_owned();
+    // Whatever a session asks for names it.
+    let opened = if query.contains("session=") {
+        None
+    } else {
+        Some(app.viewing.enter().await.map_err(RequestError::Viewing)?)
+    };
     if file.ends_with("index.m3u8") && !query.contains("cookieCheck=") {
         // Says that the cookie question was put already, which saves a redirect: sessions are kept in
         // the address, because cookies are not passed on.
@@ -86,7 +96,28 @@ async fn hls(
     };
     let headers = asked(request.headers());
     let answer = app.http.get(url).headers(headers).send().await;
+    drop(opened);
     pass_on(answer, "/hls")
+}
+
+/// Asks which servers help to find a way for a WebRTC session.
+#[utoipa::path(
+    options,
+    path = "/whep/{*path}",
+    tag = "media",
+    params(("path" = String, Path, description = "`program_rtc/whep` or `cam/<id>/whep`")),
+    responses(
+        (status = 204, description = "`Link` names them; there are none unless they are set"),
+        (status = 404, description = "NOT_FOUND", body = ErrorBody),
+        (status = 503, description = "PREVIEW_SERVER_DOWN", body = ErrorBody),
+    ),
+)]
+async fn whep_ask(
+    State(app): State<AppState>,
+    Path(path): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    whep(&app, &path, request).await
 }
 
 /// Offers a WebRTC session: an SDP offer is answered by an SDP answer.
@@ -100,7 +131,8 @@ async fn hls(
         (status = 201, description = "The answer; `Location` names the session", body = String,
             content_type = "application/sdp"),
         (status = 404, description = "NOT_FOUND, or nothing runs", body = ErrorBody),
-        (status = 503, description = "PREVIEW_SERVER_DOWN", body = ErrorBody),
+        (status = 503, description = "PREVIEW_SERVER_DOWN, BUSY, ENCODER_OVERLOAD",
+            body = ErrorBody),
     ),
 )]
 async fn whep_offer(
@@ -108,7 +140,16 @@ async fn whep_offer(
     Path(path): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    whep(&app, &path, request).await
+    if allowed(&path).is_none() {
+        return Err(RequestError::NoRoute(request.uri().path().to_owned()).into());
+    }
+    // Whole, before a place is taken for it.
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts, whole(body).await?.into());
+    let opened = app.viewing.enter().await.map_err(RequestError::Viewing)?;
+    let answer = whep(&app, &path, request).await;
+    drop(opened);
+    answer
 }
 
 /// Adds a candidate to a WebRTC session.

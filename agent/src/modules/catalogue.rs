@@ -14,7 +14,7 @@ pub(super) async fn carry_out(parts: &Parts, command: CatalogueCommand) -> Resul
             let view = |name| ProfileView {
                 name,
                 profile: stream::profile(name),
-                is_default: name == parts.profile,
+                is_default: name == parts.profile(),
             };
             Ok(Reply::Profiles(
                 stream::PROFILES.into_iter().map(view).collect(),

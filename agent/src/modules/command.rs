@@ -4,16 +4,18 @@
 //! one [`Reply`] enum. Carries values only: how they are authenticated or coded belongs to the callers.
 
 use super::view::{
-    AlertList, AlertQuery, AssetView, CameraDraft, CameraPatch, CameraTestView, CameraView,
-    DestinationDraft, DestinationPatch, DestinationView, Done, EmergencyStatusView, ExecutionList,
-    ExecutionStart, ExecutionView, GoLive, GoLiveView, HistoryQuery, HistoryView, KillView,
-    MetricsView, OverlayView, PlaybackView, PresetView, PreviewHealthView, PreviewStart,
-    PreviewStartedView, PreviewStatusView, PreviewStoppedView, ProfileView, QualityHold,
-    SetDestinations, StreamDraft, StreamPatch, StreamView, TakeRequest, TestPatternRequest,
-    TimelineSummary, TimelineView, ValidationView,
+    AlertList, AlertQuery, AssetView, AuditList, AuditQuery, CameraDraft, CameraPatch,
+    CameraTestView, CameraView, DestinationDraft, DestinationPatch, DestinationView, Done,
+    EmergencyStatusView, ExecutionList, ExecutionStart, ExecutionView, GoLive, GoLiveView,
+    HistoryQuery, HistoryView, KillView, MetricsView, OverlayView, PairDraft, PairView,
+    PlaybackView, PresetView, PreviewHealthView, PreviewStart, PreviewStartedView,
+    PreviewStatusView, PreviewStoppedView, ProfileView, QualityHold, SetDestinations, StreamDraft,
+    StreamPatch, StreamView, TakeRequest, TestPatternRequest, TimelineSummary, TimelineView,
+    ValidationView,
 };
 use crate::alerts::{Alert, WebhookDraft, WebhookTest, WebhookView};
 use crate::health::Report;
+use crate::settings::{Change, Changed, SettingsView};
 use crate::show::{OverlayEdit, QualityStatus};
 use crate::telemetry::SystemSample;
 use model::{AlertId, CameraId, CueId, DestinationId, StreamId, TimelineId};
@@ -56,6 +58,10 @@ pub enum Command {
     Overlay(OverlayCommand),
     /// About the program's quality.
     Quality(QualityCommand),
+    /// About settings that can change while the agent runs.
+    Settings(SettingsCommand),
+    /// About whom the device belongs to.
+    Link(LinkCommand),
     /// About cameras that are sent straight to a destination.
     Stream(StreamCommand),
     /// Stop everything.
@@ -64,6 +70,8 @@ pub enum Command {
     Health(HealthCommand),
     /// About alerts.
     Alert(AlertCommand),
+    /// About who did what.
+    Audit(AuditQuery),
     /// About what the agent offers.
     Catalogue(CatalogueCommand),
 }
@@ -170,6 +178,22 @@ pub enum QualityCommand {
     Get,
     /// Hold full quality, or let go of it.
     Hold(QualityHold),
+}
+
+/// About settings that can change while the agent runs.
+pub enum SettingsCommand {
+    /// How they are.
+    Get,
+    /// Change some.
+    Change(Change),
+}
+
+/// About whom the device belongs to.
+pub enum LinkCommand {
+    /// Redeem a pairing token of Studio.
+    Pair(PairDraft),
+    /// Forget Studio.
+    Unpair,
 }
 
 /// About cameras that are sent straight to a destination.
@@ -294,6 +318,14 @@ impl Command {
                 QualityCommand::Get => "quality.get",
                 QualityCommand::Hold(_) => "quality.hold",
             },
+            Self::Settings(c) => match c {
+                SettingsCommand::Get => "settings.get",
+                SettingsCommand::Change(_) => "settings.change",
+            },
+            Self::Link(c) => match c {
+                LinkCommand::Pair(_) => "device.pair",
+                LinkCommand::Unpair => "device.unpair",
+            },
             Self::Stream(c) => match c {
                 StreamCommand::List => "stream.list",
                 StreamCommand::Create(_) => "stream.create",
@@ -322,10 +354,81 @@ impl Command {
                 AlertCommand::RemoveWebhook => "webhook.remove",
                 AlertCommand::TestWebhook => "webhook.test",
             },
+            Self::Audit(_) => "audit.list",
             Self::Catalogue(c) => match c {
                 CatalogueCommand::Profiles => "catalogue.profiles",
                 CatalogueCommand::Assets => "catalogue.assets",
             },
+        }
+    }
+
+    /// What it is about, as `camera/2`, for the audit. Holds nothing else of its arguments.
+    #[must_use]
+    pub fn target(&self) -> Option<String> {
+        let one = |kind: &str, id: &dyn std::fmt::Display| Some(format!("{kind}/{id}"));
+        match self {
+            Self::Preview(PreviewCommand::Start(start)) => one("timeline", &start.timeline_id),
+            Self::Preview(PreviewCommand::GoLive(GoLive {
+                destination_ids, ..
+            }))
+            | Self::Preview(PreviewCommand::SetDestinations(SetDestinations {
+                destination_ids,
+                ..
+            })) => {
+                let named = destination_ids.iter().take(8);
+                let named: Vec<String> = named.map(|id| format!("destination/{id}")).collect();
+                (!named.is_empty()).then(|| named.join(" "))
+            }
+            Self::Preview(_) | Self::Emergency(_) | Self::Quality(_) => Some("program".to_owned()),
+            Self::Camera(c) => match c {
+                CameraCommand::Get(id)
+                | CameraCommand::Update(id, _)
+                | CameraCommand::Delete(id)
+                | CameraCommand::Test(id)
+                | CameraCommand::ToProgram(id, _) => one("camera", id),
+                CameraCommand::List
+                | CameraCommand::Create(_)
+                | CameraCommand::TestConnection(_) => None,
+            },
+            Self::Destination(c) => match c {
+                DestinationCommand::Get(id)
+                | DestinationCommand::Update(id, _)
+                | DestinationCommand::Delete(id) => one("destination", id),
+                DestinationCommand::List
+                | DestinationCommand::Presets
+                | DestinationCommand::Create(_) => None,
+            },
+            Self::Timeline(c) => match c {
+                TimelineCommand::Get(id)
+                | TimelineCommand::Update(id, _)
+                | TimelineCommand::Delete(id) => one("timeline", id),
+                TimelineCommand::List
+                | TimelineCommand::Create(_)
+                | TimelineCommand::Validate(_) => None,
+            },
+            Self::Execution(c) => match c {
+                ExecutionCommand::Start(start) => one("timeline", &start.timeline_id),
+                ExecutionCommand::Stop(id) | ExecutionCommand::Status(id) => one("timeline", id),
+                ExecutionCommand::Pause
+                | ExecutionCommand::Resume
+                | ExecutionCommand::Seek(_)
+                | ExecutionCommand::Active => Some("program".to_owned()),
+            },
+            Self::Overlay(OverlayCommand::Edit(id, _)) => one("overlay", id),
+            Self::Overlay(OverlayCommand::List) => None,
+            Self::Settings(_) => Some("settings".to_owned()),
+            Self::Link(_) => Some("device".to_owned()),
+            Self::Stream(c) => match c {
+                StreamCommand::Get(id)
+                | StreamCommand::Update(id, _)
+                | StreamCommand::Delete(id)
+                | StreamCommand::Start(id)
+                | StreamCommand::Stop(id) => one("stream", id),
+                StreamCommand::List | StreamCommand::Create(_) => None,
+            },
+            Self::Alert(AlertCommand::Acknowledge(id)) => one("alert", id),
+            Self::Alert(_) => Some("webhook".to_owned()),
+            Self::Health(_) | Self::Audit(_) | Self::Catalogue(_) => None,
         }
     }
 
@@ -351,10 +454,34 @@ impl Command {
             }
             Self::Overlay(c) => matches!(c, OverlayCommand::List),
             Self::Quality(c) => matches!(c, QualityCommand::Get),
+            Self::Settings(c) => match c {
+                SettingsCommand::Get => true,
+                SettingsCommand::Change(change) => change.dry_run,
+            },
             Self::Stream(c) => matches!(c, StreamCommand::List | StreamCommand::Get(_)),
             Self::Emergency(c) => matches!(c, EmergencyCommand::Status),
+            Self::Link(LinkCommand::Pair(_) | LinkCommand::Unpair) => false,
             Self::Alert(c) => matches!(c, AlertCommand::List(_) | AlertCommand::Webhook),
-            Self::Health(_) | Self::Catalogue(_) => true,
+            Self::Health(_) | Self::Audit(_) | Self::Catalogue(_) => true,
+        }
+    }
+}
+
+impl Reply {
+    /// What came into being, as `camera/2`, and the revision of a timeline.
+    #[must_use]
+    pub fn made(&self) -> (Option<String>, Option<u64>) {
+        match self {
+            Self::Camera(view) => (Some(format!("camera/{}", view.id)), None),
+            Self::Destination(view) => (Some(format!("destination/{}", view.id)), None),
+            Self::Stream(view) => (Some(format!("stream/{}", view.id)), None),
+            Self::Pairing(view) => (Some(format!("device/{}", view.device_id)), None),
+            Self::Timeline(view) => {
+                let id = view.document.get("id").and_then(Value::as_str);
+                let made = id.map(|id| format!("timeline/{id}"));
+                (made, Some(view.revision))
+            }
+            _ => (None, None),
         }
     }
 }
@@ -385,6 +512,9 @@ pub enum Reply {
     Overlay(Box<OverlayView>),
     Overlays(Vec<OverlayView>),
     Quality(Box<QualityStatus>),
+    Settings(Box<SettingsView>),
+    SettingsChanged(Changed),
+    Pairing(PairView),
     Stream(StreamView),
     Streams(Vec<StreamView>),
     Killed(KillView),
@@ -395,6 +525,7 @@ pub enum Reply {
     History(HistoryView),
     Alert(Box<Alert>),
     Alerts(AlertList),
+    Audit(AuditList),
     Webhook(WebhookView),
     WebhookTest(WebhookTest),
     Profiles(Vec<ProfileView>),

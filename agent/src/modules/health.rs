@@ -3,7 +3,9 @@
 use super::Parts;
 use super::command::{HealthCommand, Reply};
 use super::fault::{Fault, field};
-use super::view::{DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics};
+use super::view::{
+    DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics, UptimeView,
+};
 use crate::health::POINTS;
 use crate::show::{DestinationState, ProgramStatus, ShowStatus, StreamState, StreamStatus};
 use crate::telemetry::system::CpuSample;
@@ -39,7 +41,7 @@ fn check(query: HistoryQuery) -> Result<(), Fault> {
     Ok(())
 }
 
-fn metrics(parts: &Parts) -> MetricsView {
+pub(super) fn metrics(parts: &Parts) -> MetricsView {
     let show = parts.show.status();
     let system = parts.system.sample();
     let program = show
@@ -55,6 +57,7 @@ fn metrics(parts: &Parts) -> MetricsView {
         health: parts.health.report().status,
         streams: program.into_iter().chain(straight.map(of_stream)).collect(),
         system: (*system).clone(),
+        uptime: UptimeView::from(&*parts.uptime.account()),
     }
 }
 

@@ -100,7 +100,7 @@ pub(super) async fn run(
     if let Some(outage) = parts.media.obstacle() {
         return Err(Fault::MediaServer(outage).into());
     }
-    let profile = profile.unwrap_or(parts.profile);
+    let profile = profile.unwrap_or(parts.profile());
     parts
         .show
         .preview_start(timeline, profile)
@@ -161,7 +161,7 @@ fn gone_live(parts: &Parts, chosen: &[Destination]) -> Result<Reply, Problem> {
         timeline_id: timeline.id.clone(),
         destinations: chosen.iter().map(|one| one.name.clone()).collect(),
         mode: Mode::Live,
-        warning: warning(&status, parts.profile, chosen),
+        warning: warning(&status, parts.profile(), chosen),
     }))
 }
 

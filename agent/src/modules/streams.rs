@@ -35,7 +35,7 @@ pub(super) async fn carry_out(parts: &Parts, command: StreamCommand) -> Result<R
             Ok(answer(parts, &kept))
         }
         StreamCommand::Create(draft) => {
-            let profile = draft.profile.unwrap_or(parts.profile);
+            let profile = draft.profile.unwrap_or(parts.profile());
             let work = move |store: &Store, _: &str| create(store, draft, profile);
             let kept = records.write::<_, Fault, _>(work).await?;
             Ok(answer(parts, &kept))

@@ -4,6 +4,7 @@
 //! The arithmetic is pure. Never refuses the program itself, and never touches what runs.
 
 use super::ShowError;
+use crate::config::Live;
 use crate::telemetry::System;
 use engine::trial::Trial;
 use runtime::{Clock, SystemClock};
@@ -85,18 +86,18 @@ fn encode_cost(trial: &Trial, running: Option<f32>) -> f32 {
 #[derive(Debug, Clone)]
 pub struct Admission {
     system: System,
-    /// The share of the processor that may be in use, in percent: the rest is for what comes in bursts.
-    ceiling: f32,
+    /// Among them the share of the processor that may be in use: the rest is for what comes in bursts.
+    live: Live,
     booked: Arc<Mutex<VecDeque<(Duration, f32)>>>,
 }
 
 impl Admission {
-    /// By the load of this machine, up to `ceiling` percent of its processor.
+    /// By the load of this machine, up to the share of its processor that the settings say.
     #[must_use]
-    pub fn new(system: System, ceiling: u16) -> Self {
+    pub fn new(system: System, live: Live) -> Self {
         Self {
             system,
-            ceiling: f32::from(ceiling),
+            live,
             booked: Arc::default(),
         }
     }
@@ -153,7 +154,8 @@ impl Admission {
             busy: (sample.at_ns > 0).then_some(sample.cpu.busy_5s),
             booked: booked.iter().map(|(_, cost)| cost).sum(),
         };
-        if let Err(free) = fits(self.ceiling, load, cost) {
+        let ceiling = f32::from(self.live.borrow().program.processor_limit);
+        if let Err(free) = fits(ceiling, load, cost) {
             let what = work.words();
             tracing::warn!(what, cost, free, "Refused: the machine cannot carry it.");
             return Err(ShowError::Overload {
@@ -186,6 +188,12 @@ mod tests {
     use model::{EncoderName, X264Preset};
     use protocol::HasCode;
     use tokio::sync::watch;
+
+    fn live() -> Live {
+        let live = crate::config::Layers::default();
+        let live = live.overlaid(&crate::config::Document::new()).unwrap();
+        watch::channel(Arc::new(live)).1
+    }
 
     fn trial(speed: f64) -> Trial {
         let chosen = |preset| Chosen {
@@ -257,7 +265,7 @@ mod tests {
             ..SystemSample::default()
         };
         let system = System::of(watch::channel(Arc::new(sample)).1);
-        let admission = Admission::new(system, 95);
+        let admission = Admission::new(system, live());
         assert_eq!(admission.encode(Work::Stream, &trial(2.5), None), Ok(()));
         let refused = admission
             .encode(Work::Stream, &trial(2.5), None)
@@ -286,7 +294,7 @@ mod tests {
             ..SystemSample::default()
         };
         let system = System::of(watch::channel(Arc::new(sample)).1);
-        let admission = Admission::new(system, 95);
+        let admission = Admission::new(system, live());
         let ask = |count| admission.encodes(Work::Rendition, &trial(2.5), None, count);
         assert!(ask(3).is_err(), "three need 120 %");
         assert_eq!(ask(2), Ok(()), "what was refused counts");

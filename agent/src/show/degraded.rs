@@ -115,6 +115,7 @@ impl Keeper {
         let now_ns = parts.clock.monotonic_ns();
         if now_ns.saturating_sub(self.observed_ns) >= EVERY_NS {
             self.observed_ns = now_ns;
+            self.config = parts.live.borrow().degraded;
             let seen = self.see(parts, session, &sending.statuses(), now_ns);
             let now = Duration::from_nanos(now_ns);
             let (state, change) = observe(&self.config.rules, self.state, &seen, now);

@@ -61,23 +61,28 @@ pub struct Owner {
     pub(super) keeper: Keeper,
     pending: Vec<Pending>,
     pub(super) past: Recollection,
+    went_live: u64,
+    turned_away: u64,
 }
 
 impl Owner {
     /// The owner of an idle show, or of one that is to be resumed.
     #[must_use]
     pub fn new(parts: Parts, inbox: Inbox, recalled: Option<Recalled>) -> Self {
+        let degraded = parts.live.borrow().degraded;
         Self {
             past: Recollection::new(inbox.memory.clone(), recalled),
             sending: Sending::new(parts.clone()),
             straight: Straight::new(parts.clone()),
             cameras: Cameras::new(parts.clone()),
-            keeper: Keeper::new(parts.degraded),
+            keeper: Keeper::new(degraded),
             parts,
             inbox,
             router: Router::default(),
             session: None,
             pending: Vec::new(),
+            went_live: 0,
+            turned_away: 0,
         }
     }
 
@@ -318,9 +323,13 @@ impl Owner {
 
     async fn go_live_if_it_fits(&mut self, to: &[DestinationId]) -> Result<(), ShowError> {
         if let Some(session) = &self.session {
-            self.sending.admit(session, to)?;
+            let admitted = self.sending.admit(session, to);
+            self.turned_away += u64::from(admitted.is_err());
+            admitted?;
         }
-        self.go_live(to).await
+        self.go_live(to).await?;
+        self.went_live += 1;
+        Ok(())
     }
 
     /// Goes live, whatever it costs: it was live before, or there is room.
@@ -459,7 +468,7 @@ impl Owner {
     }
 
     fn publish(&self) {
-        let status = report::status(
+        let mut status = report::status(
             &self.parts,
             self.router.mode(),
             self.session.as_ref(),
@@ -467,6 +476,9 @@ impl Owner {
             &self.straight,
             &self.keeper,
         );
+        status.awaited = self.past.awaits();
+        status.went_live = self.went_live;
+        status.turned_away = self.turned_away;
         self.inbox.status.send_replace(Arc::new(status));
     }
 }

@@ -4,7 +4,7 @@ use super::admission::Admission;
 use super::fillers::Fillers;
 use super::gallery::Easel;
 use crate::assets::Assets;
-use crate::config::DegradedConfig;
+use crate::config::Live;
 use crate::inventory::Shelf;
 use crate::notice::Notices;
 use crate::telemetry::System;
@@ -45,8 +45,8 @@ pub struct Parts {
     pub admission: Admission,
     /// How busy the machine is.
     pub system: System,
-    /// What is given up when something cannot keep up.
-    pub degraded: DegradedConfig,
+    /// The settings that can change: what is given up when something cannot keep up, and so on.
+    pub live: Live,
 }
 
 impl std::fmt::Debug for Parts {

@@ -96,6 +96,11 @@ impl Recollection {
         recalled.is_some_and(|recalled| recalled.wanted.show.is_some())
     }
 
+    /// Something is to be resumed, or is being resumed.
+    pub(super) const fn awaits(&self) -> bool {
+        self.recalled.is_some() || self.resuming
+    }
+
     /// The streams that run, and those that are to be resumed.
     fn streams(&self, running: Vec<StreamPlan>) -> Vec<StreamPlan> {
         let mut all = running;

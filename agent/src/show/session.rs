@@ -25,8 +25,9 @@ use std::time::Duration;
 use timeline::{Rundown, Timeline};
 use tokio::time::{sleep, timeout};
 
-/// How long an order waits to be carried out by the mixer: some frames.
-const OBEYED: Duration = Duration::from_millis(200);
+/// How long an order waits to be carried out by the mixer. That takes some frames; only a mixer that hangs
+/// takes longer than this.
+const OBEYED: Duration = Duration::from_secs(1);
 
 /// A running program.
 #[derive(Debug)]

@@ -90,6 +90,12 @@ pub struct ShowStatus {
     pub notices: Vec<Notice>,
     /// What is given up because something cannot keep up.
     pub quality: QualityStatus,
+    /// What ran before the agent ended is still to be brought back.
+    pub awaited: bool,
+    /// How often somebody went live since the agent was started.
+    pub went_live: u64,
+    /// How often that was refused because the machine could not carry it.
+    pub turned_away: u64,
 }
 
 /// The timeline that runs.

@@ -3,10 +3,12 @@
 //! Owns the names and labels. The show's figures are read from its state at each scrape, so that there
 //! is one place that counts.
 
+use super::uptime::UptimeFigures;
 use super::{System, SystemSample};
 use crate::alerts::Alerts;
 use crate::health::{Health, Status};
 use crate::show::{DestinationState, Mode, QualityStatus, Show, ShowStatus};
+use crate::uptime::Uptime;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -47,6 +49,8 @@ pub struct Watched {
     pub health: Health,
     /// What the operator is told.
     pub alerts: Alerts,
+    /// How much of the time everything was there.
+    pub uptime: Uptime,
 }
 
 /// Every counter of the agent.
@@ -78,6 +82,7 @@ impl Metrics {
         registry.register("build_info", "The running version", build);
         registry.register_collector(Box::new(ShowFigures(watched.clone())));
         registry.register_collector(Box::new(SystemFigures(watched.system.clone())));
+        registry.register_collector(Box::new(UptimeFigures(watched.uptime.clone())));
         registry.register_collector(Box::new(AlertFigures(watched)));
         Self {
             registry,
@@ -544,6 +549,7 @@ fn destinations(to: &mut DescriptorEncoder<'_>, status: &ShowStatus) -> std::fmt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uptime::{Account, Span, Tries};
 
     #[test]
     fn the_counters_are_written_with_their_names() {
@@ -555,6 +561,19 @@ mod tests {
         };
         let system = System::of(tokio::sync::watch::channel(std::sync::Arc::new(sample)).1);
         let (report, health) = tokio::sync::watch::channel(std::sync::Arc::default());
+        let span = |wanted_us, there_us| Span {
+            wanted_us,
+            there_us,
+        };
+        let (_account, account) = tokio::sync::watch::channel(std::sync::Arc::new(Account {
+            program: span(9_500_000, 9_000_000),
+            destinations: [("main".to_owned(), span(4_000_000, 3_000_000))].into(),
+            go_live: Tries {
+                succeeded: 3,
+                ..Tries::default()
+            },
+            ..Account::default()
+        }));
         let folder = tempfile::tempdir().unwrap();
         let clock = runtime::SystemClock;
         let now = runtime::Clock::wall(&clock);
@@ -574,6 +593,7 @@ mod tests {
             system,
             health: Health::of(health),
             alerts,
+            uptime: Uptime::of(account),
         });
         metrics.request("GET", "/api/cameras", 200);
         metrics.command("camera.list", "ok", 0.01);
@@ -610,6 +630,12 @@ mod tests {
             "vistter_health 1",
             "vistter_webhook_delivered_total 0",
             "vistter_program_mix_p99_us 0",
+            "vistter_program_wanted_seconds_total 9.5",
+            "vistter_program_there_seconds_total 9.0",
+            "vistter_destination_wanted_seconds_total{destination=\"main\"} 4.0",
+            "vistter_destination_there_seconds_total{destination=\"main\"} 3.0",
+            "vistter_preview_server_wanted_seconds_total 0.0",
+            "vistter_go_live_total{result=\"succeeded\"} 3",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

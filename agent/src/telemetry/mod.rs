@@ -6,7 +6,8 @@
 mod log;
 mod metrics;
 pub mod system;
+mod uptime;
 
-pub use log::{LogError, init};
+pub use log::{LogError, LogLevel, init};
 pub use metrics::{Metrics, Watched};
 pub use system::{System, SystemSample};

@@ -1,9 +1,10 @@
 //! Pairing and unpairing as commands of their own, while the agent is stopped.
 
 use crate::config::Config;
-use crate::link;
-use anyhow::{Context, Result};
-use runtime::{Clock, SystemClock};
+use crate::link::{self, PairFault};
+use anyhow::{Context, Result, anyhow};
+use protocol::HasCode;
+use runtime::{Clock, SystemClock, chain};
 use std::io::Read;
 use std::path::Path;
 use store::Store;
@@ -14,7 +15,7 @@ const CA_LIMIT: u64 = 1 << 20;
 fn open(config: &Config) -> Result<Store> {
     let (store, _) = Store::open(&config.data_dir, SystemClock.wall()).with_context(|| {
         format!(
-            "the data folder {} cannot be used; stop the agent first if it runs",
+            "the data folder {} cannot be used; if the agent runs, pair and unpair on its page, or stop it first",
             config.data_dir.display()
         )
     })?;
@@ -33,12 +34,24 @@ pub fn pair(config: &Config, studio: &str, token: &str, ca: Option<&Path>) -> Re
         .enable_all()
         .build()
         .context("no runtime")?;
+    let asked = link::Asked {
+        studio,
+        token,
+        ca_pem: ca_pem.as_deref(),
+        proxy: config.link.proxy.as_ref(),
+    };
     let device = runtime
-        .block_on(link::pair(&store, studio, token, ca_pem.as_deref()))
+        .block_on(link::pair(&store, &asked))
+        .map_err(|fault| with_advice(&fault))
         .with_context(|| format!("the device {serial} was not paired"))?;
     Ok(format!(
         "Paired: serial {serial} is device {device}. Start the agent to connect.\n"
     ))
+}
+
+/// A refusal with its causes, and with what the operator can do.
+fn with_advice(fault: &PairFault) -> anyhow::Error {
+    anyhow!("{}. {}", chain(fault), fault.remediation())
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -57,7 +70,7 @@ fn read(path: &Path) -> Result<String> {
 /// When the device is not paired.
 pub fn unpair(config: &Config) -> Result<String> {
     let store = open(config)?;
-    link::unpair(&store)?;
+    link::unpair(&store).map_err(|fault| with_advice(&fault))?;
     Ok("Unpaired: the keys are made anew, everything local stays. Remove the device in Studio too.\n".to_owned())
 }
 

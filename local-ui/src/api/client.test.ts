@@ -15,6 +15,11 @@ describe("a refusal", () => {
     expect(readRefusal(400, body)).toEqual(body.error);
   });
 
+  it("names the field at fault", () => {
+    const error = { code: "PAIR_TOKEN_EXPIRED", message: "m", retryable: false, remediation: "R.", field: "/token" };
+    expect(readRefusal(422, { error, detail: "m" })).toEqual(error);
+  });
+
   it("is a sentence whatever came back", () => {
     for (const body of [undefined, null, "text", 7, [], {}, { error: 3 }, { error: { code: 1, message: "" } }]) {
       const refusal = readRefusal(502, body);

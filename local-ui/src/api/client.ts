@@ -6,6 +6,8 @@ export interface Refusal {
   /** What the operator can do. */
   remediation: string;
   retryable: boolean;
+  /** JSON pointer of what is at fault in the request. */
+  field?: string;
 }
 
 /** The agent refused, or did not answer (`UNREACHABLE`). */
@@ -35,11 +37,13 @@ export function readRefusal(status: number, body: unknown): Refusal {
     return typeof value === "string" && value !== "" ? value : undefined;
   };
   const detail = field(body, "detail");
+  const pointer = text("field");
   return {
     code: text("code") ?? `HTTP_${status}`,
     message: text("message") ?? (typeof detail === "string" ? detail : `The agent answered ${status}.`),
     remediation: text("remediation") ?? "Try again; if it stays, look at the agent's log.",
     retryable: field(error, "retryable") === true || status >= 500,
+    ...(pointer === undefined ? {} : { field: pointer }),
   };
 }
 

@@ -184,6 +184,22 @@ export interface AlertList {
   open: number;
 }
 
+/** How the link to Studio is. */
+export interface Link {
+  serial: string | null;
+  /** Its id in Studio, while it is paired. */
+  device_id: string | null;
+  state: "unpaired" | "connecting" | "online" | "backoff" | "auth_failed" | "revoked";
+  /** `wss://…` or `mqtts://…`. */
+  address: string | null;
+  /** Not by the first of the ways that pairing gave. */
+  fallback: boolean;
+  failures: number;
+  last_error: string | null;
+  /** Milliseconds to the next try, as it was chosen. */
+  next_try_ms: number | null;
+}
+
 export interface GoneLive {
   message: string;
   destinations: string[];

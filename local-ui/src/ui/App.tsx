@@ -12,6 +12,7 @@ import { Overlays } from "./Overlays";
 import { Player } from "./Player";
 import { Program } from "./Program";
 import { SeekBar } from "./SeekBar";
+import { Studio } from "./Studio";
 
 export function App() {
   useEffect(() => {
@@ -47,6 +48,7 @@ export function App() {
           <Alerts />
           <Cameras />
           <Program />
+          <Studio />
         </div>
       </main>
       <Notices />

@@ -20,9 +20,9 @@ pub use nature::{OnConflict, Scope, Target, TargetKind};
 pub use overlay::{OverlayAction, OverlayEdit, OverlayUpdate, OverlayUpdated};
 pub use stream::{StreamControl, StreamReply, StreamWork};
 pub use system::{
-    Cancel, Cancelled, CredentialRefresh, CredentialRevoke, DiagnosticsRequest, EmergencyStop,
-    HealthReply, HealthRequest, Nothing, ScheduleSet, SegmentRef, SegmentSync, Stopped,
-    UpdateInstall, Uploaded,
+    Cancel, Cancelled, CredentialRefresh, CredentialRefreshed, CredentialRevoke,
+    DiagnosticsRequest, EmergencyStop, HealthReply, HealthRequest, Nothing, RefreshStep,
+    ScheduleSet, SegmentRef, SegmentSync, Stopped, UpdateInstall, Uploaded,
 };
 pub use timeline::{
     AssetEntry, AssetsManifest, ExecutionMode, Output, TimelineExecute, TimelineExecuted,
@@ -188,8 +188,8 @@ commands! {
     StreamControl = "STREAM_CONTROL" => StreamReply;
     /// Asks how the device is.
     HealthRequest = "HEALTH_REQUEST" => HealthReply;
-    /// Gives the device a new certificate.
-    CredentialRefresh = "CREDENTIAL_REFRESH" => Nothing;
+    /// Gives the device a new key and certificate.
+    CredentialRefresh = "CREDENTIAL_REFRESH" => CredentialRefreshed;
     /// Takes the device's credentials away.
     CredentialRevoke = "CREDENTIAL_REVOKE" => Nothing;
     /// Stops at once; overtakes everything.
@@ -224,7 +224,7 @@ specs! {
     OverlayUpdate => OverlayUpdated, overlay::check;
     StreamControl => StreamReply, stream::check;
     HealthRequest => HealthReply;
-    CredentialRefresh => Nothing, system::check_refresh;
+    CredentialRefresh => CredentialRefreshed, system::check_refresh;
     CredentialRevoke => Nothing;
     EmergencyStop => Stopped;
     DiagnosticsRequest => Uploaded;

@@ -1,7 +1,7 @@
 //! What a command's type and arguments say of it before anybody carries it out: what it touches,
 //! whether it may be done twice, whether it ends the agent.
 
-use super::{CameraWork, Command, ExecutionMode, OverlayAction, StreamWork};
+use super::{ApplyAfter, CameraWork, Command, ExecutionMode, OverlayAction, StreamWork};
 use crate::words::Id;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -236,6 +236,15 @@ impl Command {
             | Self::CredentialRevoke(_)
             | Self::DiagnosticsRequest(_)
             | Self::UpdateInstall(_) => false,
+        }
+    }
+
+    /// What it waits for before it may begin, where it says so. Until then it keeps nothing from others.
+    #[must_use]
+    pub const fn waits_for(&self) -> Option<&ApplyAfter> {
+        match self {
+            Self::DeviceConfig(config) if !config.dry_run => Some(&config.apply_after),
+            _ => None,
         }
     }
 

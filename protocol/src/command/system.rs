@@ -2,7 +2,6 @@
 
 use super::{ApplyAfter, Misfit, Scope};
 use crate::report::Metrics;
-use crate::time::Timestamp;
 use crate::words::{Base64, Checksum, Id, MessageId, Name, Semver, Text, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,19 +28,37 @@ pub struct HealthReply {
     pub metrics: Metrics,
 }
 
-/// Gives the device a new certificate for the key that it has. Private keys never cross the wire.
+/// Gives the device a new key and certificate, in two steps. Private keys never cross the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CredentialRefresh {
-    /// The certificate and its chain, PEM, at most 16,384 bytes.
+    /// Which of the two.
+    pub step: RefreshStep,
+    /// For `install`: the certificate and its chain, PEM, at most 16,384 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16384))]
-    pub client_cert_pem: String,
-    /// SHA-256 of the servers' keys, at least the one in use and the next.
-    #[schemars(length(min = 2, max = 8))]
+    pub client_cert_pem: Option<String>,
+    /// For `install`: SHA-256 of the servers' keys, at least the one in use and the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
     pub spki_pins: Vec<Base64>,
-    /// It is tried from then on.
-    pub effective_at: Timestamp,
-    /// It ends.
-    pub expires_at: Timestamp,
+}
+
+/// A step of new credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshStep {
+    /// The device makes a new key, beside the one in force, and answers a request for a certificate.
+    Request,
+    /// The device proves the new certificate by a connection, and goes by it from then on.
+    Install,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CredentialRefreshed {
+    /// Of `request`: the request for a certificate, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csr_pem: Option<String>,
 }
 
 /// Takes the device's credentials away; local operation goes on.
@@ -143,24 +160,28 @@ pub struct SegmentRef {
 }
 
 pub(super) fn check_refresh(refresh: &CredentialRefresh) -> Result<(), Misfit> {
-    if refresh.client_cert_pem.len() > 16_384 {
-        return Err(Misfit {
-            pointer: "/client_cert_pem",
-            reason: "at most 16384 bytes",
-        });
+    let misfit = |pointer, reason| Err(Misfit { pointer, reason });
+    let (certificate, pins) = (&refresh.client_cert_pem, &refresh.spki_pins);
+    match refresh.step {
+        RefreshStep::Request if certificate.is_some() => {
+            misfit("/client_cert_pem", "it belongs to the other step")
+        }
+        RefreshStep::Request if !pins.is_empty() => {
+            misfit("/spki_pins", "they belong to the other step")
+        }
+        RefreshStep::Request => Ok(()),
+        RefreshStep::Install
+            if certificate
+                .as_ref()
+                .is_none_or(|pem| pem.is_empty() || pem.len() > 16_384) =>
+        {
+            misfit("/client_cert_pem", "1 to 16384 bytes")
+        }
+        RefreshStep::Install
+            if !(2..=8).contains(&pins.len()) || pins.iter().any(|pin| pin.bytes().len() != 32) =>
+        {
+            misfit("/spki_pins", "two to eight pins of 32 bytes")
+        }
+        RefreshStep::Install => Ok(()),
     }
-    let pins = &refresh.spki_pins;
-    if !(2..=8).contains(&pins.len()) || pins.iter().any(|pin| pin.bytes().len() != 32) {
-        return Err(Misfit {
-            pointer: "/spki_pins",
-            reason: "two to eight pins of 32 bytes",
-        });
-    }
-    if refresh.expires_at <= refresh.effective_at {
-        return Err(Misfit {
-            pointer: "/expires_at",
-            reason: "it ends before it begins",
-        });
-    }
-    Ok(())
 }

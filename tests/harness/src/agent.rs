@@ -167,14 +167,30 @@ impl Agent {
     /// When it does not end in 40 s.
     #[must_use]
     pub fn command(arguments: &[&str], data: &Path) -> (Option<i32>, String) {
+        Self::command_with(arguments, data, &[])
+    }
+
+    /// The same with more environment variables.
+    ///
+    /// # Panics
+    /// When it does not end in 40 s.
+    #[must_use]
+    pub fn command_with(
+        arguments: &[&str],
+        data: &Path,
+        environment: &[(&str, String)],
+    ) -> (Option<i32>, String) {
         let folder = tempfile::tempdir().unwrap();
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
         let named = (
             "VISTTER__DATA_DIR".to_owned(),
             data.to_string_lossy().into_owned(),
         );
+        let more = environment.iter();
+        let more = more.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let environment: Vec<(String, String)> = more.chain([named]).collect();
         let log = folder.path().join("log");
-        let mut child = Child::start_with(&binary(), &arguments, &[named], &log);
+        let mut child = Child::start_with(&binary(), &arguments, &environment, &log);
         let end = child.ended_within(Duration::from_secs(40));
         let said = child.log();
         let end = end.unwrap_or_else(|| panic!("{arguments:?} does not end: {said}"));

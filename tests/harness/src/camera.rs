@@ -153,6 +153,12 @@ impl Camera {
         self.power_on(self.clip);
     }
 
+    /// Its processes.
+    #[must_use]
+    pub fn processes(&self) -> [u32; 2] {
+        [self.server.id(), self.sender.id()]
+    }
+
     /// Freezes it whole, its server too, with all its connections left open.
     pub fn freeze(&self) {
         self.server.signal("STOP");

@@ -1,5 +1,6 @@
 //! Child processes that end with the value that owns them.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -119,10 +120,26 @@ pub fn gone(processes: &[(u32, String)], limit: Duration) -> bool {
 
 /// Sends a signal by its name to a process id.
 pub fn signal(id: u32, name: &str) {
-    let _ = Command::new("kill")
-        .args([&format!("-{name}"), &id.to_string()])
-        .stderr(Stdio::null())
-        .status();
+    signal_all(&[id], name);
+}
+
+/// Sends a signal by its name to processes, to one right after the other. One that is gone is no fault.
+///
+/// # Panics
+/// When there is no such name.
+pub fn signal_all(ids: &[u32], name: &str) {
+    let signal = match name {
+        "CONT" => Signal::CONT,
+        "INT" => Signal::INT,
+        "KILL" => Signal::KILL,
+        "STOP" => Signal::STOP,
+        "TERM" => Signal::TERM,
+        _ => panic!("{name} is no signal that is known here"),
+    };
+    let known = ids.iter().filter_map(|id| i32::try_from(*id).ok());
+    for pid in known.filter_map(Pid::from_raw) {
+        let _gone = kill_process(pid, signal);
+    }
 }
 
 /// Looks every 20 ms until `done` says true; false when the limit passes first.

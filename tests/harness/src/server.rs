@@ -193,6 +193,12 @@ impl MediaServer {
         self.child.log()
     }
 
+    /// Ends it in order; it is killed where that takes longer than the limit.
+    pub(crate) fn end(&mut self, limit: Duration) {
+        self.child.signal("INT");
+        let _ = self.child.ended_within(limit);
+    }
+
     /// Sends it a signal by name.
     pub fn signal(&self, name: &str) {
         self.child.signal(name);

@@ -31,6 +31,19 @@ const JOINED: usize = 60;
 const BACKUP: u8 = 5;
 const SECONDS_EACH: f64 = 1.9;
 const INTERVAL_NS: i64 = 33_333_333;
+/// Where the pattern's message stands, and a place beside it where nothing does.
+const TITLE: Region = Region {
+    x: 0.3,
+    y: 0.5,
+    width: 0.4,
+    height: 0.1,
+};
+const BESIDE: Region = Region {
+    x: 0.05,
+    y: 0.5,
+    width: 0.1,
+    height: 0.1,
+};
 
 /// How a camera fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,7 +245,7 @@ fn a_lost_camera_gives_way_to_its_backup_within_nine_frames_and_comes_back() {
         }
     }
     pattern_by_hand(&agent);
-    pattern_without_backup(&agent, &mut victims[0], backup);
+    let told = pattern_without_backup(&agent, &mut victims[0], backup);
     assert_eq!(
         agent.encoder_pid(),
         encoder,
@@ -245,7 +258,7 @@ fn a_lost_camera_gives_way_to_its_backup_within_nine_frames_and_comes_back() {
         "from a camera's return to its picture, s",
         format!("{returns:.2?}"),
     );
-    judged(&folder.path().join("program.nut"), rounds, waited);
+    judged(&folder.path().join("program.nut"), rounds, waited, told);
     let limit = f64::from(slow()) * RETURN_S;
     let late: Vec<_> = returns.iter().filter(|(_, s)| *s > limit).collect();
     assert!(late.is_empty(), "{late:?}");
@@ -262,8 +275,22 @@ fn pattern_by_hand(agent: &Agent) {
     }
 }
 
-/// With its backup gone too, the pattern stands in, and the operator is told.
-fn pattern_without_backup(agent: &Agent, victim: &mut Victim, mut backup: Camera) {
+/// Whether an alert says that the first camera is lost, and that the pattern stands in for it.
+fn told_of_the_pattern(agent: &Agent) -> bool {
+    let list = agent.api().get("/api/alerts?open=true").ok();
+    let alerts = list["alerts"].as_array().cloned().unwrap_or_default();
+    alerts.iter().any(|alert| {
+        let message = alert["message"].as_str().unwrap_or_default();
+        alert["code"] == "CAMERA_OFFLINE"
+            && alert["subject"]["id"] == "1"
+            && alert["state"] == "open"
+            && message.contains("test pattern")
+    })
+}
+
+/// With its backup gone too, the pattern stands in and the operator is told, for as long as the camera
+/// is away. Gives how long that was seen without a break, in seconds.
+fn pattern_without_backup(agent: &Agent, victim: &mut Victim, mut backup: Camera) -> f64 {
     let _ = fresh(agent, 1, 15.0);
     seek(agent, 1);
     on_air(agent, 2.0, "the first camera", |now| {
@@ -273,10 +300,35 @@ fn pattern_without_backup(agent: &Agent, victim: &mut Victim, mut backup: Camera
     victim.fail();
     let now = on_air(agent, 3.0, "the pattern", |now| now["rung"] == "pattern");
     assert!(now["cause"].is_string(), "{now}");
+    let shown = Instant::now();
+    let told = until(Duration::from_secs(15), || told_of_the_pattern(agent));
+    assert!(told, "{}", agent.api().get("/api/alerts").text);
+    report(
+        "the pattern's alert after, s",
+        format!("{:.1}", shown.elapsed().as_secs_f64()),
+    );
+    let stays = Duration::from_secs(if long() { 60 } else { 3 });
+    let breaks = until(stays, || {
+        agent.status()["on_air"]["rung"] != "pattern" || !told_of_the_pattern(agent)
+    });
+    assert!(
+        !breaks,
+        "{} {}",
+        agent.status()["on_air"],
+        agent.api().get("/api/alerts").text
+    );
+    let stood = shown.elapsed().as_secs_f64();
+    victim.mend();
+    if long() {
+        on_air(agent, 20.0, "the first camera again", |now| {
+            now["shown_camera_id"] == "1" && now["rung"] == "wanted"
+        });
+    }
+    stood
 }
 
 /// Reads the recording once: every step down, every return, the notice, and nothing black.
-fn judged(file: &Path, rounds: usize, waited: usize) {
+fn judged(file: &Path, rounds: usize, waited: usize, told: f64) {
     // Where the notice stands: dark behind light letters.
     let notice = Region {
         x: 0.72,
@@ -284,7 +336,17 @@ fn judged(file: &Path, rounds: usize, waited: usize) {
         width: 0.22,
         height: 0.05,
     };
-    let seen = judge_in(file, None, &[notice]);
+    let seen = judge_in(file, None, &[notice, TITLE, BESIDE]);
+    let stood = longest_title(&seen);
+    report(
+        "the pattern with its message stood, s",
+        format!("{:.1}, alert and all {told:.1}", stood as f64 / 30.0),
+    );
+    // The first and the last moment are not seen by who asks.
+    assert!(
+        stood as f64 >= (told - 1.0) * 30.0,
+        "{stood} frames for {told} s"
+    );
     let (downs, backs) = steps(&seen);
     let lengths: Vec<usize> = downs.iter().map(|down| down.frames).collect();
     let mut times = seen.time_faults(INTERVAL_NS);
@@ -343,6 +405,21 @@ fn judged(file: &Path, rounds: usize, waited: usize) {
         told.iter().all(|frames| frames.abs_diff(notice) <= off),
         "{told:?}"
     );
+}
+
+/// The most frames in a row that show the pattern with its message.
+fn longest_title(seen: &Judged) -> usize {
+    let (mut longest, mut now) = (0, 0);
+    for frame in &seen.frames {
+        let [_, title, beside] = frame.regions[..] else {
+            continue;
+        };
+        // Light letters on a dark ground that do not move.
+        let stands = frame.code.is_none() && title.change < 1.0 && title.mean > beside.mean + 8.0;
+        now = if stands { now + 1 } else { 0 };
+        longest = longest.max(now);
+    }
+    longest
 }
 
 fn median(values: impl Iterator<Item = f32>) -> f32 {

@@ -8,8 +8,10 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, Http, MediaServer, Nginx, cue, percentile, timeline, until};
-use integration::{long, report, three_cameras};
+use harness::{
+    Agent, Http, MediaServer, Nginx, Proxy, all_active, cue, percentile, timeline, until,
+};
+use integration::{long, report, slow, three_cameras};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -56,7 +58,7 @@ fn four_sinks_take_their_first_bytes_within_a_second_and_a_half() {
         assert!(drift < old, "the timeline jumped by {drift} s");
         took.push(elapsed);
         agent.stop_preview();
-        assert!(until(Duration::from_secs(5), || {
+        assert!(until(Duration::from_secs(15), || {
             servers
                 .iter()
                 .all(|server| server.rtmp_publishers().is_empty())
@@ -75,7 +77,10 @@ fn four_sinks_take_their_first_bytes_within_a_second_and_a_half() {
     );
     report("p95, s", format!("{:.2}", percentile(&took, 0.95)));
     report("encoder before", format!("{encoder:?}"));
-    assert!(percentile(&took, 0.95) <= 1.5, "{took:?}");
+    assert!(
+        percentile(&took, 0.95) <= 1.5 * f64::from(slow()),
+        "{took:?}"
+    );
 }
 
 #[test]
@@ -145,4 +150,46 @@ fn a_sink_that_refuses_the_key_does_not_hurt_the_one_that_takes_it() {
     );
     assert_ne!(agent.destination("bad")["state"], "active");
     assert_eq!(nginx.bytes("wrong"), 0);
+}
+
+#[test]
+fn a_network_that_is_cut_while_going_live_heals_itself_and_the_other_destination_feels_nothing() {
+    let (agent, _cameras) = agent_on_air();
+    let (near, far) = (MediaServer::start(), MediaServer::start());
+    let line = Proxy::to(far.rtmp_port);
+    agent.add_destination("near", &near.rtmp("live"), "key");
+    let address = format!("rtmp://127.0.0.1:{}/live", line.port);
+    agent.add_destination("far", &address, "key");
+    let encoder = agent.encoder_pid();
+    line.stall();
+    let began = Instant::now();
+    agent.go_live(&["near", "far"]);
+    let sends = until(Duration::from_secs(10), || near.bytes("live/key") > 100_000);
+    assert!(sends, "{}", agent.status());
+    let state = || agent.destination("far")["state"].clone();
+    let away = state();
+    assert!(away == "connecting" || away == "retrying", "{away}");
+    assert_eq!(far.bytes("live/key"), 0);
+    // The agent knows of it too, so that the two do not come up in one look.
+    let near = || agent.destination("near")["state"] == "active";
+    assert!(until(Duration::from_secs(15), near), "{}", agent.status());
+    line.mend();
+    let mended = Instant::now();
+    let back = until(Duration::from_secs(30), || all_active(&agent.status(), 2));
+    assert!(back, "{}", agent.status());
+    report(
+        "at both after the cut, s",
+        format!("{:.1}", mended.elapsed().as_secs_f64()),
+    );
+    assert_eq!(agent.encoder_pid(), encoder);
+    // What was wanted and not there is counted, and whose it was.
+    let uptime = agent.api().get("/api/metrics/current").ok()["uptime"].clone();
+    report("uptime", &uptime);
+    let away = |id: &str| {
+        let [wanted, there] =
+            ["wanted_s", "there_s"].map(|key| uptime["destinations"][id][key].as_f64().unwrap());
+        wanted - there
+    };
+    assert!(away("far") > away("near"), "{uptime}");
+    assert!(away("far") <= began.elapsed().as_secs_f64(), "{uptime}");
 }

@@ -1,5 +1,5 @@
-//! Studio pairs a device and directs its show by signed commands; nobody else does, and nothing is done
-//! twice.
+//! A device is paired by whoever has the right token; nobody but Studio is obeyed, nothing is done twice,
+//! and the link comes back by itself.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,25 +9,25 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, AgentOptions, Camera, Tap, cue, overlay, timeline, until};
+use harness::{Agent, until};
+use integration::brokered::{self, LONG};
 use integration::report;
 use protocol::{Ack, AckStatus, Code, Kind};
-use sandbox::{Heard, Studio};
+use sandbox::{Shows, Studio, Way};
 use serde_json::{Value, json};
+use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-/// More than any command here takes on a slow machine.
-const LONG: Duration = Duration::from_secs(20);
+/// A paired agent, and what a Studio that is none tries with it.
+struct Stage(brokered::Stage);
 
-/// A Studio, and an agent that it has paired and that is connected.
-struct Stage {
-    studio: Studio,
-    agent: Agent,
-    device: String,
-    serial: String,
-    _data: TempDir,
+impl Deref for Stage {
+    type Target = brokered::Stage;
+
+    fn deref(&self) -> &brokered::Stage {
+        &self.0
+    }
 }
 
 fn serial_of(data: &Path) -> String {
@@ -44,68 +44,16 @@ fn pair(studio: &Studio, data: &Path, token: &str) -> (Option<i32>, String) {
 }
 
 fn stage() -> Stage {
-    let studio = Studio::start();
-    let data = tempfile::tempdir().unwrap();
-    let serial = serial_of(data.path());
-    let (code, said) = pair(&studio, data.path(), &studio.token(Some(&serial)));
-    assert_eq!(code, Some(0), "{said}");
-    let agent = Agent::with(AgentOptions {
-        data: Some(data.path().to_owned()),
-        ..AgentOptions::default()
-    });
-    let device = studio.devices().remove(0);
-    let online = studio.wait_online(&device, LONG);
-    assert!(online, "{}\n{:?}", agent.log(), studio.faults());
-    Stage {
-        studio,
-        agent,
-        device,
-        serial,
-        _data: data,
-    }
+    Stage(brokered::stage(&[Way::Socket]))
 }
 
 impl Stage {
-    /// Sends a command and waits for its end; it has to be accepted and completed.
-    #[track_caller]
-    fn done(&self, kind: &str, payload: &Value) -> Value {
-        let began = Instant::now();
-        let sent = self.studio.send(&self.device, kind, payload);
-        let acks = self.studio.wait_end(&sent.id, LONG);
-        let words: Vec<AckStatus> = acks.iter().map(|ack| ack.status).collect();
-        assert_eq!(
-            words,
-            [AckStatus::Accepted, AckStatus::Completed],
-            "{kind} {payload}: {acks:?}\n{}",
-            self.agent.log()
-        );
-        report(
-            &format!("{kind}, ms to its end"),
-            began.elapsed().as_millis(),
-        );
-        let mut heard = self.studio.heard_from(0);
-        heard.retain(|heard| heard.payload["message_id"] == sent.id.as_str());
-        let correlated = |heard: &Heard| heard.correlation_id == sent.correlation_id;
-        assert!(heard.iter().all(correlated), "{sent:?}: {heard:?}");
-        let logged = until(LONG, || self.agent.log().contains(&sent.correlation_id));
-        assert!(logged, "the log does not name {}", sent.correlation_id);
-        acks[1].result.clone().unwrap()
-    }
-
     /// Waits until a refusal of this code is counted more often than before.
     #[track_caller]
     fn counted(&self, code: Code, before: u64) {
         let name = code.as_str();
-        let counted = until(LONG, || self.count(code) > before);
+        let counted = until(LONG, || self.refused(code) > before);
         assert!(counted, "{name} is not counted: {}", self.link());
-    }
-
-    fn link(&self) -> Value {
-        self.agent.api().get("/api/link").ok()
-    }
-
-    fn count(&self, code: Code) -> u64 {
-        self.link()["refused"][code.as_str()].as_u64().unwrap_or(0)
     }
 
     fn carried_out(&self) -> u64 {
@@ -122,10 +70,10 @@ impl Stage {
     /// A good command behind it tells when an answer would have come: all go one way, in order.
     #[track_caller]
     fn silent(&self, what: &str, envelope: &[u8], code: Code) {
-        let (count, acks, carried_out) = (self.count(code), self.acks(), self.carried_out());
+        let (count, acks, carried_out) = (self.refused(code), self.acks(), self.carried_out());
         assert!(self.studio.deliver(&self.device, envelope), "{what}");
         self.counted(code, count);
-        let _ = self.done("HEALTH_REQUEST", &json!({}));
+        let _ = self.directs("HEALTH_REQUEST", &json!({}));
         assert_eq!(self.acks(), acks + 2, "{what} was answered");
         assert_eq!(
             self.carried_out(),
@@ -148,18 +96,6 @@ impl Stage {
         report(what, code.as_str());
         last.clone()
     }
-
-    fn health(&self) -> Value {
-        self.studio
-            .command(&self.device, "HEALTH_REQUEST", &json!({}))
-    }
-}
-
-fn camera_edit(camera: &Camera, name: &str) -> Value {
-    json!({
-        "name": name, "address": "127.0.0.1", "port": camera.port(), "protocol": "rtsp",
-        "stream_path": camera.path(),
-    })
 }
 
 #[test]
@@ -211,144 +147,10 @@ fn a_device_is_paired_by_the_right_token_only_and_unpaired_again() {
 }
 
 #[test]
-fn studio_directs_a_show_by_signed_commands() {
-    let stage = stage();
-    let hello = stage.studio.hello(&stage.device).unwrap();
-    assert_eq!(hello["serial"], stage.serial.as_str());
-    assert_eq!(
-        hello["capabilities"]["commands"].as_array().unwrap().len(),
-        8
-    );
-    assert!(
-        until(LONG, || stage.link()["state"] == "online"),
-        "{}",
-        stage.link()
-    );
-
-    let cameras: Vec<Camera> = (1..=2).map(Camera::start).collect();
-    for (number, camera) in (1..).zip(&cameras) {
-        let payload = json!({
-            "camera_id": number.to_string(), "action": "create",
-            "payload": camera_edit(camera, &format!("Camera {number}")),
-        });
-        let reply = stage.done("CAMERA_ACTION", &payload);
-        assert_eq!(reply["camera_id"], number.to_string());
-    }
-    let text = json!({ "type": "text", "text": "before", "x": 0.1, "y": 0.8, "font_size": 60 });
-    let show = timeline(
-        "show",
-        600.0,
-        vec![cue("a", "1", 0.0, 600.0, 0.0)],
-        vec![overlay("title", 0.0, 600.0, text)],
-    );
-    let load = json!({
-        "timeline_id": "show", "segments": [show], "assets_manifest": { "assets": [] },
-    });
-    assert_eq!(stage.done("TIMELINE_LOAD", &load)["revision"], 1);
-    assert_eq!(stage.done("TIMELINE_LOAD", &load)["revision"], 2);
-    let execute = |mode: &str| json!({ "timeline_id": "show", "execution_mode": mode });
-    let played = stage.done("TIMELINE_EXECUTE", &execute("play"));
-    assert_eq!(played["status"], "running");
-    assert_eq!(stage.agent.status()["mode"], "preview");
-
-    let program = stage.agent.rtsp("program");
-    let published = until(LONG, || {
-        let metrics = stage.agent.status()["metrics"].clone();
-        metrics["frames"].as_u64() > Some(30) && metrics["publishing"] == true
-    });
-    assert!(published, "{}\n{}", stage.agent.status(), stage.agent.log());
-    let tap = Tap::on(&program);
-    let shows = |camera: u8| {
-        let seen = tap.wait(LONG, |frame| {
-            frame.code.is_some_and(|code| code.camera == camera)
-        });
-        assert!(
-            seen.is_some(),
-            "camera {camera} is not seen among {} pictures of the program: {}\n{}",
-            tap.seen().len(),
-            stage.agent.status(),
-            stage.agent.log()
-        );
-    };
-    shows(1);
-    // No cue has it, so it is pulled and not decoded: it has to be there before it can be asked for.
-    let pulled = || {
-        let health = stage.agent.api().get("/api/preview/health").ok();
-        let paths = health["active_streams"].as_array().cloned();
-        let mut paths = paths.unwrap_or_default().into_iter();
-        paths.any(|path| path["name"] == "cam/2" && path["ready"] == true)
-    };
-    assert!(until(LONG, pulled), "{}", stage.agent.log());
-    let switch = json!({ "camera_id": "2", "action": "to_program", "payload": {} });
-    let _ = stage.done("CAMERA_ACTION", &switch);
-    shows(2);
-
-    let edit = json!({ "overlay_id": "title", "edit": { "text": "after" } });
-    assert_eq!(stage.done("OVERLAY_UPDATE", &edit)["visible"], true);
-    let on_air = stage.agent.api().get("/api/overlays").ok();
-    assert_eq!(on_air[0]["graphic"]["text"], "after", "{on_air}");
-
-    assert_eq!(
-        stage.done("TIMELINE_EXECUTE", &execute("pause"))["status"],
-        "paused"
-    );
-    assert_eq!(stage.agent.status()["paused"], true);
-    assert_eq!(
-        stage.done("TIMELINE_EXECUTE", &execute("resume"))["status"],
-        "running"
-    );
-    // There is no destination that could be unwell.
-    let health = stage.done("HEALTH_REQUEST", &json!({}));
-    assert_eq!(health["status"], "healthy", "{health}");
-
-    // Another play of Studio's takes the program from the first.
-    let again = stage.done("TIMELINE_EXECUTE", &execute("play"));
-    assert_eq!(again["status"], "running");
-    assert_eq!(
-        stage.done("TIMELINE_EXECUTE", &execute("stop"))["status"],
-        "stopped"
-    );
-    assert_eq!(stage.agent.status()["mode"], "idle");
-    let stopped = stage.done(
-        "EMERGENCY_STOP",
-        &json!({ "scope": "all", "reason": "test" }),
-    );
-    assert_eq!(stopped["destination_ids"], json!([]));
-
-    // What the show refuses is a failure with its code, never a success.
-    let fails = |kind: &str, payload: &Value, code: Code| {
-        let sent = stage.studio.send(&stage.device, kind, payload);
-        let acks = stage.studio.wait_end(&sent.id, LONG);
-        let last = acks.last().unwrap();
-        assert_eq!(last.status, AckStatus::Failed, "{kind} {payload}: {acks:?}");
-        assert_eq!(last.error.as_ref().unwrap().code, code, "{acks:?}");
-        report(&format!("{kind} {payload}"), code.as_str());
-    };
-    fails("OVERLAY_UPDATE", &edit, Code::TimelineNotRunning);
-    let unknown = json!({ "timeline_id": "none", "execution_mode": "play" });
-    fails("TIMELINE_EXECUTE", &unknown, Code::TimelineNotFound);
-    fails(
-        "TIMELINE_EXECUTE",
-        &execute("skip"),
-        Code::TimelineNotRunning,
-    );
-    let record = json!({ "stream_id": "*", "command": "record_start", "parameters": {} });
-    fails("STREAM_CONTROL", &record, Code::FeatureDisabled);
-    let ptz = json!({ "camera_id": "1", "action": "ptz_stop", "payload": {} });
-    fails("CAMERA_ACTION", &ptz, Code::FeatureDisabled);
-    assert_eq!(stage.studio.faults(), Vec::<String>::new());
-    let waiting = until(LONG, || {
-        let link = stage.link();
-        link["outbox"] == 0 && link["open_commands"] == 0
-    });
-    assert!(waiting, "{}", stage.link());
-}
-
-#[test]
 fn whoever_is_not_studio_is_refused_on_the_live_channel() {
     let stage = stage();
     let studio = &stage.studio;
-    let _ = stage.done("HEALTH_REQUEST", &json!({}));
+    let _ = stage.directs("HEALTH_REQUEST", &json!({}));
 
     let command = stage.health();
     let forged = studio.sign_as_stranger(&command);
@@ -400,17 +202,8 @@ fn whoever_is_not_studio_is_refused_on_the_live_channel() {
     let _ = stage.rejected("another version", &version, Code::VersionUnsupported);
     let unknown = studio.command(&stage.device, "MAKE_COFFEE", &json!({}));
     let _ = stage.rejected("an unknown type", &unknown, Code::TypeUnknown);
-    for kind in [
-        "DEVICE_CONFIG",
-        "CREDENTIAL_REVOKE",
-        "SCHEDULE_SET",
-        "SEGMENT_SYNC",
-    ] {
+    for kind in ["SCHEDULE_SET", "SEGMENT_SYNC"] {
         let payload = match kind {
-            "DEVICE_CONFIG" => {
-                json!({ "config_patch": { "general": { "name": "x" } }, "apply_after": "now" })
-            }
-            "CREDENTIAL_REVOKE" => json!({ "reason": "test" }),
             "SCHEDULE_SET" => json!({ "schedules": [] }),
             _ => json!({ "segments": [] }),
         };
@@ -468,7 +261,7 @@ fn whoever_is_not_studio_is_refused_on_the_live_channel() {
     // The connection survives what is large by ending and coming back.
     let sessions = stage.link()["sessions"].as_u64().unwrap();
     let large = vec![b' '; 300 * 1024];
-    let (count, nonce) = (stage.count(Code::TooLarge), studio.nonce(&stage.device));
+    let (count, nonce) = (stage.refused(Code::TooLarge), studio.nonce(&stage.device));
     assert!(studio.deliver(&stage.device, &large));
     stage.counted(Code::TooLarge, count);
     report("300 KiB in one message", Code::TooLarge.as_str());
@@ -481,20 +274,20 @@ fn whoever_is_not_studio_is_refused_on_the_live_channel() {
         nonce,
         "it is the same connection"
     );
-    let _ = stage.done("HEALTH_REQUEST", &json!({}));
+    let _ = stage.directs("HEALTH_REQUEST", &json!({}));
 
     // A revoked key counts for nothing, also in the same session.
     assert!(studio.deliver(&stage.device, &studio.keyset(2, true)));
     let refused = until(LONG, || {
-        let before = stage.count(Code::KeyUnknown);
+        let before = stage.refused(Code::KeyUnknown);
         let command = stage.health();
         let _ = studio.deliver(&stage.device, &studio.sign(&command));
         until(Duration::from_millis(500), || {
-            stage.count(Code::KeyUnknown) > before
+            stage.refused(Code::KeyUnknown) > before
         })
     });
     assert!(refused, "a revoked key still commands");
-    let before = stage.count(Code::ReplayDetected);
+    let before = stage.refused(Code::ReplayDetected);
     assert!(studio.deliver(&stage.device, &studio.keyset(1, false)));
     stage.counted(Code::ReplayDetected, before);
     report("an older keyset", Code::ReplayDetected.as_str());
@@ -504,16 +297,16 @@ fn whoever_is_not_studio_is_refused_on_the_live_channel() {
 fn the_link_comes_back_by_itself_and_trusts_no_other_server() {
     let mut stage = stage();
     let device = stage.device.clone();
-    let _ = stage.done("HEALTH_REQUEST", &json!({}));
+    let _ = stage.directs("HEALTH_REQUEST", &json!({}));
     let first = stage.studio.nonce(&device).unwrap();
 
     // What was done is known after a kill, and is not done again.
     let good = stage.health();
     let sent = stage.studio.send_value(&device, &good);
     assert_eq!(stage.studio.wait_end(&sent.id, LONG).len(), 2);
-    stage.agent.kill();
+    stage.0.agent.kill();
     assert!(until(LONG, || !stage.studio.is_online(&device)));
-    stage.agent.start_again();
+    stage.0.agent.start_again();
     assert!(
         stage.studio.wait_online(&device, LONG),
         "{}",
@@ -524,7 +317,7 @@ fn the_link_comes_back_by_itself_and_trusts_no_other_server() {
         first,
         "a nonce was used twice"
     );
-    let _ = stage.done("HEALTH_REQUEST", &json!({}));
+    let _ = stage.directs("HEALTH_REQUEST", &json!({}));
     let carried_out = stage.carried_out();
     assert!(stage.studio.deliver(&device, &sent.envelope));
     let acks = stage
@@ -539,7 +332,7 @@ fn the_link_comes_back_by_itself_and_trusts_no_other_server() {
     assert_eq!(hello["last_command_seq"], good["seq"]);
 
     // A server with a good certificate of another key is none.
-    stage.studio.show_other_key(true);
+    stage.studio.show(Shows::OtherKey);
     let failed = stage.studio.failed_handshakes();
     assert!(stage.studio.cut(&device));
     assert!(until(LONG, || stage.studio.failed_handshakes() > failed));
@@ -552,14 +345,14 @@ fn the_link_comes_back_by_itself_and_trusts_no_other_server() {
     };
     said("not a pinned one");
     assert!(!stage.studio.is_online(&device));
-    stage.studio.show_other_key(false);
+    stage.studio.show(Shows::Good);
     let began = Instant::now();
     assert!(stage.studio.wait_online(&device, Duration::from_secs(60)));
     report("back after an impostor, ms", began.elapsed().as_millis());
 
     // A welcome to another hello is none.
     stage.studio.welcome_with_old_nonce(true);
-    let before = stage.count(Code::ReplayDetected);
+    let before = stage.refused(Code::ReplayDetected);
     assert!(stage.studio.cut(&device));
     stage.counted(Code::ReplayDetected, before);
     let sessions = stage.link()["sessions"].as_u64().unwrap();
@@ -568,6 +361,6 @@ fn the_link_comes_back_by_itself_and_trusts_no_other_server() {
         stage.link()["sessions"].as_u64().unwrap() > sessions
     });
     assert!(back, "{}", stage.link());
-    let _ = stage.done("HEALTH_REQUEST", &json!({}));
+    let _ = stage.directs("HEALTH_REQUEST", &json!({}));
     assert_eq!(stage.studio.faults(), Vec::<String>::new());
 }

@@ -11,6 +11,22 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
 
+/// What Studio's servers show whoever connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shows {
+    /// A certificate of the authority for this host, of a pinned key.
+    #[default]
+    Good,
+    /// The same of a key that nobody has pinned.
+    OtherKey,
+    /// The pinned key, with a certificate that ended a year ago.
+    Expired,
+    /// The pinned key, with a good certificate for another host.
+    OtherHost,
+    /// What is good, and no TLS but 1.2.
+    OldTls,
+}
+
 /// The authority, and two server keys: one is pinned and one is not.
 pub(crate) struct Authority {
     pub(crate) ca_pem: String,
@@ -27,10 +43,19 @@ fn pin(key: &KeyPair) -> Base64 {
     digest.bytes().to_vec().into()
 }
 
-/// What the certificate of a server on this machine is for.
-fn named() -> CertificateParams {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    CertificateParams::new(names).unwrap()
+/// What the certificate of a server on this machine is for, and until when.
+fn named(shows: Shows) -> CertificateParams {
+    let names: &[&str] = match shows {
+        Shows::OtherHost => &["studio.example"],
+        _ => &["localhost", "127.0.0.1"],
+    };
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    if shows == Shows::Expired {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2025, 1, 1);
+    }
+    params
 }
 
 fn name(common: &str) -> DistinguishedName {
@@ -92,11 +117,17 @@ impl Authority {
         Arc::new(config.unwrap())
     }
 
-    /// Writes what a broker needs for TLS: the authority, and a certificate with its key; with `pinned`
-    /// unset one that nobody has pinned.
-    pub(crate) fn write_broker(&self, folder: &Path, pinned: bool) {
-        let key = if pinned { &self.pinned } else { &self.other };
-        let certificate = named().signed_by(key, &self.issuer).unwrap();
+    fn key(&self, shows: Shows) -> &KeyPair {
+        match shows {
+            Shows::OtherKey => &self.other,
+            _ => &self.pinned,
+        }
+    }
+
+    /// Writes what a broker needs for TLS: the authority, and a certificate with its key.
+    pub(crate) fn write_broker(&self, folder: &Path, shows: Shows) {
+        let key = self.key(shows);
+        let certificate = named(shows).signed_by(key, &self.issuer).unwrap();
         for (file, text) in [
             ("authority.pem", self.ca_pem.clone()),
             ("server.pem", certificate.pem()),
@@ -106,15 +137,17 @@ impl Authority {
         }
     }
 
-    /// TLS for the server; with `devices` it demands a certificate of this authority, with `pinned`
-    /// unset its key is one that nobody has pinned.
-    pub(crate) fn server(&self, devices: bool, pinned: bool) -> Arc<ServerConfig> {
-        let key = if pinned { &self.pinned } else { &self.other };
-        let certificate = named().signed_by(key, &self.issuer).unwrap();
+    /// TLS for the server; with `devices` it demands a certificate of this authority.
+    pub(crate) fn server(&self, devices: bool, shows: Shows) -> Arc<ServerConfig> {
+        let key = self.key(shows);
+        let certificate = named(shows).signed_by(key, &self.issuer).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = match shows {
+            Shows::OldTls => builder.with_protocol_versions(&[&rustls::version::TLS12]),
+            _ => builder.with_safe_default_protocol_versions(),
+        };
+        let builder = builder.unwrap();
         let builder = if devices {
             let mut roots = RootCertStore::empty();
             roots.add(self.ca_der.clone()).unwrap();

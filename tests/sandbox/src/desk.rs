@@ -1,10 +1,12 @@
 //! Studio's desk: what it knows of its devices, and everything that can be asked of it.
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Shows};
 use crate::broker::Broker;
 use crate::keys::{Keys, at, uuid};
 use crate::mqtt::{self, Client, Intruder};
+use crate::raw::Raw;
 use crate::server;
+use bytes::Bytes;
 use protocol::{Ack, ChainTail, DeviceId, Kind, PublicKey, SigningKey, seal};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
@@ -15,6 +17,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
 
 /// How long a pairing token can be used.
 const TOKEN_LIFE_MS: u64 = 15 * 60 * 1000;
@@ -31,6 +40,8 @@ pub(crate) fn now_ms() -> u64 {
 /// Something to do on a connection.
 pub(crate) enum Out {
     Message(Vec<u8>),
+    /// What only a WebSocket has.
+    Raw(Message),
     Close,
 }
 
@@ -39,6 +50,8 @@ pub(crate) enum Out {
 pub enum Way {
     /// Its own WebSocket server.
     Socket,
+    /// The same on the first port, whose devices are told the second: what is there leads to it.
+    SocketBehind(u16, u16),
     /// A broker of its own, on this port.
     Broker(u16),
     /// The same, whose devices are told the second port: what is there leads to the broker.
@@ -50,7 +63,7 @@ impl Way {
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
-            Self::Socket => "wss",
+            Self::Socket | Self::SocketBehind(..) => "wss",
             Self::Broker(_) | Self::BrokerBehind(..) => "mqtt",
         }
     }
@@ -58,8 +71,16 @@ impl Way {
     /// The port that the broker listens on.
     const fn broker(self) -> Option<u16> {
         match self {
-            Self::Socket => None,
+            Self::Socket | Self::SocketBehind(..) => None,
             Self::Broker(port) | Self::BrokerBehind(port, _) => Some(port),
+        }
+    }
+
+    /// The port that the WebSocket server listens on, where it was chosen.
+    const fn socket(self) -> Option<u16> {
+        match self {
+            Self::SocketBehind(port, _) => Some(port),
+            Self::Socket | Self::Broker(_) | Self::BrokerBehind(..) => None,
         }
     }
 }
@@ -80,6 +101,8 @@ pub(crate) struct Device {
     pub(crate) key: PublicKey,
     pub(crate) session: Option<Session>,
     pub(crate) tail: ChainTail,
+    /// SHA-256 of the key of the certificate that it showed last, when it said hello.
+    pub(crate) shown: Option<String>,
     /// Messages with a place in the chain that were received.
     pub(crate) kept: BTreeSet<String>,
     /// Commands that nothing was said about yet, with their ids, in order.
@@ -95,6 +118,7 @@ impl Device {
             serial,
             key,
             session: None,
+            shown: None,
             tail: ChainTail::default(),
             kept: BTreeSet::new(),
             unanswered: Vec::new(),
@@ -127,8 +151,9 @@ pub struct Sent {
     pub envelope: Vec<u8>,
 }
 
-#[derive(Default)]
 pub(crate) struct State {
+    /// Seconds between figures that devices are asked for.
+    pub(crate) metrics_interval_s: u32,
     /// The serial that a token is for, and until when it can be used.
     pub(crate) tokens: BTreeMap<String, (Option<String>, u64)>,
     pub(crate) devices: BTreeMap<String, Device>,
@@ -137,14 +162,47 @@ pub(crate) struct State {
     pub(crate) faults: Vec<String>,
     pub(crate) claims_seen: BTreeSet<String>,
     pub(crate) failed_handshakes: Vec<String>,
+    /// WebSockets that a device closed in order.
+    pub(crate) goodbyes: usize,
     /// Studio is connected to its broker, and hears what devices say.
     pub(crate) at_broker: bool,
     /// Connections are closed before a word is said.
     pub(crate) refuses: bool,
-    /// The server shows a key that nobody has pinned.
-    pub(crate) other_key: bool,
+    /// Connections are taken, and nothing is said on them.
+    pub(crate) holds: bool,
+    /// How many were.
+    pub(crate) held: usize,
+    /// Keys of certificates that count for nothing any more.
+    pub(crate) denied: BTreeSet<String>,
+    /// What the servers show.
+    pub(crate) shows: Shows,
     /// Welcomes repeat a nonce that the device did not send.
     pub(crate) stale_welcomes: bool,
+    /// Who gets what these say, as it comes.
+    pub(crate) diverted: BTreeMap<String, std::sync::mpsc::Sender<Raw>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            metrics_interval_s: 30,
+            tokens: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            heard: Vec::new(),
+            faults: Vec::new(),
+            claims_seen: BTreeSet::new(),
+            failed_handshakes: Vec::new(),
+            goodbyes: 0,
+            at_broker: false,
+            refuses: false,
+            holds: false,
+            held: 0,
+            denied: BTreeSet::new(),
+            shows: Shows::Good,
+            stale_welcomes: false,
+            diverted: BTreeMap::new(),
+        }
+    }
 }
 
 pub(crate) struct Shared {
@@ -171,7 +229,7 @@ impl Shared {
 
 /// A running Studio. Its ports close when it is dropped.
 pub struct Studio {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// The broker and Studio's connection to it, where there is one.
     broker: Option<(Mutex<Broker>, Client)>,
     pairing_port: u16,
@@ -201,8 +259,12 @@ impl Studio {
             .build()
             .unwrap();
         // They are listened on from here on, so nobody else can have them.
-        let listen = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let (pairing, devices) = (listen(), listen());
+        let listen = |port| {
+            let listener = TcpListener::bind(("127.0.0.1", port));
+            runtime.block_on(listener).unwrap()
+        };
+        let chosen = ways.iter().find_map(|way| way.socket());
+        let (pairing, devices) = (listen(0), listen(chosen.unwrap_or(0)));
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             keys: Keys::new(),
@@ -224,7 +286,7 @@ impl Studio {
         let broker = ways.iter().find_map(|way| way.broker());
         let broker = broker.map(|port| {
             let tenant = shared.keys.tenant.as_str();
-            shared.authority.write_broker(folder.path(), true);
+            shared.authority.write_broker(folder.path(), Shows::Good);
             let broker = Broker::start(folder.path(), port, tenant);
             let client = mqtt::connect(&runtime, &shared, port);
             (Mutex::new(broker), client)
@@ -263,10 +325,10 @@ impl Studio {
 
     /// Starts the broker again, where it was, with the key that the server is to show.
     pub fn start_broker(&self) {
-        let pinned = !self.shared.state().other_key;
+        let shows = self.shared.state().shows;
         self.shared
             .authority
-            .write_broker(self.folder.path(), pinned);
+            .write_broker(self.folder.path(), shows);
         self.broker().start_again();
         self.wait_broker();
     }
@@ -423,6 +485,30 @@ impl Studio {
         self.out(device, Out::Message(envelope.to_vec()))
     }
 
+    /// Sends pings over a device's WebSocket, as many and as fast as it takes them.
+    pub fn flood(&self, device: &str, pings: usize) {
+        for _ in 0..pings {
+            let _gone = self.out(device, Out::Raw(Message::Ping(Bytes::new())));
+        }
+    }
+
+    /// Sends a message over a device's WebSocket in pieces of this many bytes, and its end only where
+    /// there `ends`.
+    pub fn deliver_in_pieces(&self, device: &str, message: &[u8], size: usize, ends: bool) {
+        let pieces = message.chunks(size);
+        let count = pieces.len();
+        for (place, piece) in pieces.enumerate() {
+            let kind = if place == 0 {
+                Data::Text
+            } else {
+                Data::Continue
+            };
+            let last = ends && place + 1 == count;
+            let frame = Frame::message(piece.to_vec(), OpCode::Data(kind), last);
+            let _gone = self.out(device, Out::Raw(Message::Frame(frame)));
+        }
+    }
+
     /// Closes a device's WebSocket. False when there is none: a connection to the broker is not Studio's.
     pub fn cut(&self, device: &str) -> bool {
         self.way(device) == Some("wss") && self.out(device, Out::Close)
@@ -508,6 +594,31 @@ impl Studio {
         }
     }
 
+    /// Asks for figures so often, from the next welcome on; 5 to 3600 s.
+    pub fn ask_metrics_every(&self, seconds: u32) {
+        self.shared.state().metrics_interval_s = seconds;
+    }
+
+    /// Waits for something that was heard from place `from` on, and gives it.
+    #[must_use]
+    pub fn wait_heard(
+        &self,
+        from: usize,
+        limit: Duration,
+        is_it: impl Fn(&Heard) -> bool,
+    ) -> Option<Heard> {
+        let find = |state: &State| {
+            state
+                .heard
+                .iter()
+                .skip(from)
+                .find(|one| is_it(one))
+                .cloned()
+        };
+        self.wait(limit, |state| find(state).is_some());
+        find(&self.shared.state())
+    }
+
     /// Everything that was heard from place `from` on.
     #[must_use]
     pub fn heard_from(&self, from: usize) -> Vec<Heard> {
@@ -532,14 +643,72 @@ impl Studio {
         self.shared.state().failed_handshakes.len()
     }
 
+    /// WebSockets that a device closed in order.
+    #[must_use]
+    pub fn goodbyes(&self) -> usize {
+        self.shared.state().goodbyes
+    }
+
     /// Closes every new connection before a word is said, or does so no longer.
     pub fn refuse_connections(&self, refuse: bool) {
         self.shared.note(|state| state.refuses = refuse);
     }
 
-    /// Shows a good certificate of a key that nobody has pinned, or does so no longer.
-    pub fn show_other_key(&self, other: bool) {
-        self.shared.note(|state| state.other_key = other);
+    /// Takes every new connection and says nothing on it, or does so no longer.
+    pub fn hold_connections(&self, hold: bool) {
+        self.shared.note(|state| state.holds = hold);
+    }
+
+    /// Waits until a connection is held.
+    #[must_use]
+    pub fn wait_held(&self, limit: Duration) -> bool {
+        self.wait(limit, |state| state.held > 0)
+    }
+
+    /// SHA-256 of the key of the certificate that a device showed by its WebSocket when it said hello last.
+    #[must_use]
+    pub fn shown(&self, device: &str) -> Option<String> {
+        self.shared.state().devices.get(device)?.shown.clone()
+    }
+
+    /// From here on a certificate of this key counts for nothing by WebSocket.
+    pub fn deny(&self, shown: &str) {
+        let shown = shown.to_owned();
+        self.shared.note(|state| {
+            state.denied.insert(shown);
+        });
+    }
+
+    /// A certificate for the key of a device's request, and the pins, as the second step of new
+    /// credentials; `None` when it is no request.
+    #[must_use]
+    pub fn certified(&self, device: &str, csr_pem: &str) -> Option<Value> {
+        let certificate = self.shared.authority.for_device(csr_pem, device)?;
+        let pins = self.shared.authority.pins();
+        Some(json!({ "step": "install", "client_cert_pem": certificate, "spki_pins": pins }))
+    }
+
+    /// Gives a device new credentials: asks for its request, and answers that with a certificate. Gives
+    /// what was said last.
+    #[must_use]
+    pub fn rotate(&self, device: &str, limit: Duration) -> Option<Ack> {
+        let first = self.send(device, "CREDENTIAL_REFRESH", &json!({ "step": "request" }));
+        let asked = self.wait_end(&first.id, limit).pop()?;
+        let request = asked
+            .result
+            .as_ref()
+            .map(|result| result["csr_pem"].clone());
+        let Some(Value::String(request)) = request else {
+            return Some(asked);
+        };
+        let install = self.certified(device, &request)?;
+        let second = self.send(device, "CREDENTIAL_REFRESH", &install);
+        self.wait_end(&second.id, limit).pop()
+    }
+
+    /// The servers show this from now on; a broker when it is started again.
+    pub fn show(&self, shows: Shows) {
+        self.shared.note(|state| state.shows = shows);
     }
 
     /// Welcomes with a nonce that the device did not send, or does so no longer.

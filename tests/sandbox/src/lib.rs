@@ -14,12 +14,18 @@
 )]
 
 mod authority;
+mod bare;
 mod broker;
+pub mod control;
 mod desk;
 mod keys;
 mod mqtt;
 mod pairing;
+mod raw;
 mod server;
 
+pub use authority::Shows;
+pub use bare::Bare;
 pub use desk::{Heard, Sent, Studio, Way};
 pub use mqtt::Intruder;
+pub use raw::Raw;

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 const PACKET: usize = 1024 * 1024;
 
 /// Requests that may wait for the event loop.
-const REQUESTS: usize = 4096;
+pub(crate) const REQUESTS: usize = 4096;
 
 /// Topics of devices that Studio hears.
 const HEARD: [&str; 6] = ["hello", "ack", "progress", "event", "metrics", "state"];
@@ -33,7 +33,7 @@ pub(crate) fn root(shared: &Shared, device: &str) -> String {
     format!("vistter/v1/{}/{device}", shared.keys.tenant.as_str())
 }
 
-fn options(name: &str, port: u16, tls: Arc<ClientConfig>) -> MqttOptions {
+pub(crate) fn options(name: &str, port: u16, tls: Arc<ClientConfig>) -> MqttOptions {
     let mut options = MqttOptions::new(name, "localhost", port);
     options
         .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)))

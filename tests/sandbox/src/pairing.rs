@@ -75,8 +75,10 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
     let ways = shared.ways.iter().zip(1_u32..);
     let ways: Vec<Value> = ways
         .map(|(way, priority)| {
+            let socket = |port| format!("wss://localhost:{port}/v1/device");
             let url = match way {
-                Way::Socket => format!("wss://localhost:{}/v1/device", shared.wss_port),
+                Way::Socket => socket(shared.wss_port),
+                Way::SocketBehind(_, port) => socket(*port),
                 Way::Broker(port) | Way::BrokerBehind(_, port) => {
                     format!("mqtts://localhost:{port}")
                 }

@@ -1,12 +1,15 @@
 //! Two ports: pairing over HTTPS, and the devices' WebSocket over TLS with client certificates.
 
+use crate::authority::Shows;
 use crate::desk::{Heard, Out, Session, Shared};
 use crate::keys::at;
+use crate::raw::Raw;
 use crate::{desk::now_ms, keys, pairing};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::{SinkExt, StreamExt};
 use hyper_util::rt::TokioIo;
-use protocol::{Envelope, Kind, Message as Signed, verify};
+use protocol::{Digest, Envelope, Kind, Message as Signed, verify};
+use rustls::server::ParsedCertificate;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +22,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 const SUBPROTOCOL: &str = "vistter.v1";
 
 pub(crate) async fn serve_pairing(listener: TcpListener, shared: Arc<Shared>) {
-    let acceptor = TlsAcceptor::from(shared.authority.server(false, true));
+    let acceptor = TlsAcceptor::from(shared.authority.server(false, Shows::Good));
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
@@ -37,15 +40,23 @@ pub(crate) async fn serve_pairing(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 pub(crate) async fn serve_devices(listener: TcpListener, shared: Arc<Shared>) {
+    let mut held = Vec::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (refuses, pinned) = {
+        let (refuses, holds, shows) = {
             let state = shared.state();
-            (state.refuses, !state.other_key)
+            (state.refuses, state.holds, state.shows)
         };
         if refuses {
             continue;
         }
-        let acceptor = TlsAcceptor::from(shared.authority.server(true, pinned));
+        if holds {
+            held.push(stream);
+            shared.note(|state| state.held += 1);
+            continue;
+        }
+        // Small messages do not wait for each other.
+        stream.set_nodelay(true).unwrap();
+        let acceptor = TlsAcceptor::from(shared.authority.server(true, shows));
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             match acceptor.accept(stream).await {
@@ -76,7 +87,21 @@ fn claimant(shared: &Shared, request: &Request) -> Option<String> {
     (good && fresh && timely).then_some(id)
 }
 
+/// SHA-256 of the key of the certificate that a client shows.
+fn shown(stream: &tokio_rustls::server::TlsStream<TcpStream>) -> Option<String> {
+    let own = stream.get_ref().1.peer_certificates()?.first()?;
+    let key = ParsedCertificate::try_from(own).ok()?;
+    Some(Digest::of(&key.subject_public_key_info()).to_string())
+}
+
+fn is_denied(shared: &Shared, shown: Option<&String>) -> bool {
+    let state = shared.state();
+    shown.is_none_or(|shown| state.denied.contains(shown))
+}
+
 async fn device(stream: tokio_rustls::server::TlsStream<TcpStream>, shared: Arc<Shared>) {
+    let shown = shown(&stream);
+    let denied = shown.clone();
     let found = Arc::new(Mutex::new(None));
     let (looking, who) = (Arc::clone(&shared), Arc::clone(&found));
     #[allow(
@@ -87,7 +112,7 @@ async fn device(stream: tokio_rustls::server::TlsStream<TcpStream>, shared: Arc<
         let speaks = request.headers().get("sec-websocket-protocol");
         let speaks = speaks.is_some_and(|value| value == SUBPROTOCOL);
         match claimant(&looking, request) {
-            Some(id) if speaks => {
+            Some(id) if speaks && !is_denied(&looking, denied.as_ref()) => {
                 *who.lock().unwrap() = Some(id);
                 let name = HeaderValue::from_static(SUBPROTOCOL);
                 response
@@ -109,12 +134,27 @@ async fn device(stream: tokio_rustls::server::TlsStream<TcpStream>, shared: Arc<
         return;
     };
     let (mut sink, mut stream) = socket.split();
+    let mut shown = shown;
     let (out, mut outgoing) = mpsc::unbounded_channel();
     loop {
         tokio::select! {
             message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => hear(&shared, &id, text.as_bytes(), &out, false),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                Some(Ok(Message::Text(text))) => {
+                    if let Some(shown) = shown.take() {
+                        // The first message is the hello.
+                        shared.note(|state| {
+                            if let Some(device) = state.devices.get_mut(&id) {
+                                device.shown = Some(shown);
+                            }
+                        });
+                    }
+                    hear(&shared, &id, text.as_bytes(), &out, false);
+                }
+                Some(Ok(Message::Close(_))) => {
+                    shared.note(|state| state.goodbyes += 1);
+                    break;
+                }
+                Some(Err(_)) | None => break,
                 Some(Ok(_)) => {}
             },
             message = outgoing.recv() => {
@@ -123,6 +163,7 @@ async fn device(stream: tokio_rustls::server::TlsStream<TcpStream>, shared: Arc<
                         let text = String::from_utf8_lossy(&bytes).into_owned();
                         sink.send(Message::text(text)).await
                     }
+                    Some(Out::Raw(message)) => sink.send(message).await,
                     Some(Out::Close) | None => break,
                 };
                 if sent.is_err() {
@@ -152,12 +193,18 @@ pub(crate) fn hear(
     by_broker: bool,
 ) {
     shared.note(|state| {
-        let Some(device) = state.devices.get_mut(id) else {
-            return;
-        };
         let kind = Envelope::read(bytes)
             .ok()
             .and_then(|envelope| Kind::from_payload_type(envelope.payload_type()));
+        if kind != Some(Kind::Hello)
+            && let Some(raw) = state.diverted.get(id)
+        {
+            let _gone = raw.send(Raw::of(bytes));
+            return;
+        }
+        let Some(device) = state.devices.get_mut(id) else {
+            return;
+        };
         let Some(kind) = kind else {
             state.faults.push("an envelope of no kind".to_owned());
             return;
@@ -186,7 +233,8 @@ pub(crate) fn hear(
             let payload = json!({
                 "session_id": keys::uuid(), "session_nonce": told, "server_time": at(now_ms()),
                 "schema_version": "1.0", "feature_flags": {},
-                "heartbeat_interval_s": 15, "metrics_interval_s": 30,
+                "heartbeat_interval_s": 15,
+                "metrics_interval_s": state.metrics_interval_s,
             });
             let welcome = shared.keys.message(id, &payload);
             let welcome = shared.keys.session(Kind::Welcome, &welcome);

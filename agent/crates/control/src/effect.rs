@@ -1,8 +1,8 @@
 //! What the core asks of whoever drives it, and what it is told back.
 
 use crate::record::Row;
-use protocol::command::Command;
-use protocol::{Code, MessageId, Problem};
+use protocol::command::{Command, CommandType};
+use protocol::{Code, KeyId, MessageId, Problem};
 use serde_json::Value;
 
 /// Names a batch of rows until it is durable.
@@ -54,10 +54,23 @@ pub enum Effect {
     Restore(MessageId),
     /// Count a refusal.
     Refused(Code),
+    /// Write down a refusal that leaves no row. It comes beside [`Effect::Refused`].
+    TurnedAway(Box<TurnedAway>),
     /// Log and count something that only an attack or a fault explains.
     Alert(Alert),
-    /// An event was not kept, since the outbox is full.
+    /// An event was not kept, or one that waited gave way, since too many wait.
     Dropped,
+}
+
+/// A refusal that leaves no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// Why.
+    pub code: Code,
+    /// The command's id and correlation id; absent where nobody knows who wrote it.
+    pub about: Option<(MessageId, MessageId)>,
+    /// Its type and the key that signed it, where it was read so far.
+    pub read: Option<(Option<CommandType>, KeyId)>,
 }
 
 /// Something that only an attack or a grave fault explains.

@@ -14,7 +14,8 @@ mod record;
 
 pub use claims::{Claim, Claims, HOLD_MS, Origin, Preempted};
 pub use core::{
-    Config, Core, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
+    Config, Core, EVENT_LIMIT, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESTART_GRACE_MS,
+    RESULT_LIMIT,
 };
-pub use effect::{Alert, BatchId, Effect, Outcome};
-pub use record::{CommandRow, Memory, OutboxRow, Row, RowState, Stored};
+pub use effect::{Alert, BatchId, Effect, Outcome, TurnedAway};
+pub use record::{AuditRow, CommandRow, Memory, OutboxRow, Row, RowState, Stored};

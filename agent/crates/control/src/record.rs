@@ -5,7 +5,8 @@
 
 use protocol::command::{CommandType, Target};
 use protocol::{
-    AckStatus, Digest, Floor, KeyId, Lane, MessageId, Problem, Timestamp, TrustRecord, Window,
+    AckStatus, Code, Digest, Floor, KeyId, Lane, MessageId, Problem, Severity, Timestamp,
+    TrustRecord, Window,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,6 +43,27 @@ pub enum Row {
     Unhold(Target),
     /// What is remembered of the commands that were done.
     Memory(Memory),
+    /// What became of a command, for people who look it up later. The core never reads it back.
+    Audit(Box<AuditRow>),
+}
+
+/// What became of a command, as it is written down beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// The command's id.
+    pub message_id: MessageId,
+    /// Groups what belongs together.
+    pub correlation_id: MessageId,
+    /// Its type; absent when that was not known.
+    pub kind: Option<CommandType>,
+    /// The key that signed it.
+    pub signer: KeyId,
+    /// What it touches; empty where it was not read.
+    pub targets: Vec<Target>,
+    /// What became of it.
+    pub status: AckStatus,
+    /// Why it did not come true.
+    pub code: Option<Code>,
 }
 
 /// What the device remembers of the commands that it has done.
@@ -66,6 +88,9 @@ pub struct OutboxRow {
     pub message_id: MessageId,
     /// The envelope.
     pub envelope: Vec<u8>,
+    /// How much it matters, where it is an event: those may give way to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Severity>,
 }
 
 /// A command as it is kept.
@@ -172,6 +197,7 @@ impl Stored {
                 self.holds.remove(&target);
             }
             Row::Memory(memory) => self.memory = memory,
+            Row::Audit(_) => {}
         }
     }
 }

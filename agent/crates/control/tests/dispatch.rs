@@ -4,18 +4,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "tests"
 )]
 
 mod support;
 
 use control::{
-    Claim, Effect, HOLD_MS, Origin, Outcome, QUEUE_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
+    Claim, EVENT_LIMIT, Effect, HOLD_MS, Origin, Outcome, QUEUE_LIMIT, RESTART_GRACE_MS,
+    RESULT_LIMIT, Row,
 };
 use protocol::command::{CommandType, Target, TargetKind};
-use protocol::{AckStatus, Code, Percent, ProgressState};
-use serde_json::json;
-use support::studio::{HOUR, NOW, at, id, nonce};
+use protocol::{
+    AckStatus, Code, Event, EventType, Kind, MessageId, Percent, ProgressState, Severity, verify,
+};
+use serde_json::{Value, json};
+use support::studio::{HOUR, NONCE, NOW, at, id, nonce};
 use support::{Rig, goto, mid, overlay, play, reply, stop_all};
 
 const ACCEPTED: (AckStatus, Option<Code>) = (AckStatus::Accepted, None);
@@ -155,7 +159,7 @@ fn a_reply_of_another_form_is_no_success() {
 fn a_key_without_the_scope_is_refused_by_name() {
     let mut rig = Rig::online();
     let value = rig.studio.command_value(1, "CAMERA_ACTION", &goto("a"));
-    let narrow = support::studio::sign(protocol::Kind::Command, &value, &[&rig.studio.narrow]);
+    let narrow = support::studio::sign(Kind::Command, &value, &[&rig.studio.narrow]);
     rig.receive(&narrow);
     assert_eq!(
         rig.told(1),
@@ -535,13 +539,13 @@ fn what_is_long_over_is_forgotten() {
 fn the_version_is_agreed_and_studio_can_only_switch_off() {
     let mut rig = Rig::offline();
     rig.core.connected(nonce());
-    let mut welcome = rig.studio.welcome_value(support::studio::NONCE, NOW);
+    let mut welcome = rig.studio.welcome_value(NONCE, NOW);
     welcome["payload"]["schema_version"] = json!("2.0");
-    let envelope = support::studio::sign(protocol::Kind::Welcome, &welcome, &[&rig.studio.session]);
+    let envelope = support::studio::sign(Kind::Welcome, &welcome, &[&rig.studio.session]);
     assert!(rig.core.welcomed(&envelope, 0).is_err());
     welcome["payload"]["schema_version"] = json!("1.4");
     welcome["payload"]["feature_flags"] = json!({"timeline.seek": false, "record.program": true});
-    let envelope = support::studio::sign(protocol::Kind::Welcome, &welcome, &[&rig.studio.session]);
+    let envelope = support::studio::sign(Kind::Welcome, &welcome, &[&rig.studio.session]);
     let (_, effects) = rig.core.welcomed(&envelope, 0).unwrap();
     rig.take(effects);
     for (seq, flag) in [(1, "timeline.seek"), (2, "record.program")] {
@@ -574,4 +578,200 @@ fn an_answer_that_would_be_too_large_to_send_is_a_short_one() {
     }
     let largest = rig.durable.outbox.values().map(|row| row.envelope.len());
     assert!(largest.max().unwrap() < protocol::SIZE_LIMIT);
+}
+
+#[test]
+fn a_change_of_settings_waits_for_its_time_and_holds_nobody_up() {
+    let change =
+        |when: &Value| json!({"config_patch": {"log": {"level": "info"}}, "apply_after": when});
+    let mut rig = Rig::online();
+    let soon = rig.core.now(rig.boot_ms).at.plus(10_000);
+    rig.send(1, "DEVICE_CONFIG", &change(&json!(soon)));
+    rig.send(2, "DEVICE_CONFIG", &change(&json!("idle")));
+    rig.send(3, "DEVICE_CONFIG", &change(&json!("now")));
+    assert!(!rig.is_asked(1) && !rig.is_asked(2) && rig.is_asked(3));
+    rig.pass(10_500);
+    assert!(!rig.is_asked(1), "another is under way");
+    rig.complete(3);
+    assert!(rig.is_asked(1));
+    rig.complete(1);
+    rig.pass(500);
+    assert!(!rig.is_asked(2), "a show runs");
+    let mut dry = change(&json!("idle"));
+    dry["dry_run"] = json!(true);
+    rig.send(4, "DEVICE_CONFIG", &dry);
+    assert!(rig.is_asked(4), "a dry run waits for nothing");
+    rig.complete(4);
+    rig.core.set_idle(true);
+    rig.pass(500);
+    assert!(rig.is_asked(2));
+    rig.complete(2);
+
+    rig.core.set_idle(false);
+    rig.send(5, "DEVICE_CONFIG", &change(&json!("idle")));
+    rig.send(6, "DEVICE_CONFIG", &change(&json!("idle")));
+    rig.send(7, "CANCEL", &json!({"message_id": mid(6)}));
+    assert_eq!(rig.last(6).status, AckStatus::Cancelled);
+    rig.pass(HOUR);
+    assert_eq!(rig.last(5).code, Some(Code::Expired));
+    assert!(!rig.is_asked(5) && !rig.is_asked(6));
+}
+
+#[test]
+fn a_change_of_settings_that_waits_ends_with_the_agent() {
+    let change = json!({"config_patch": {"log": {"level": "info"}}, "apply_after": "idle"});
+    let mut rig = Rig::online();
+    rig.send(1, "DEVICE_CONFIG", &change);
+    rig.power_cut(true);
+    rig.core.set_idle(true);
+    rig.connect();
+    assert_eq!(rig.last(1).code, Some(Code::Interrupted));
+    assert!(rig.asked.is_empty());
+}
+
+fn told(n: usize, severity: Severity) -> Event {
+    Event {
+        event_type: EventType::TimelineState,
+        severity,
+        context: serde_json::Map::from_iter([("n".to_owned(), json!(n))]),
+    }
+}
+
+#[test]
+fn events_give_way_to_each_other_and_never_cost_a_command_its_answer() {
+    let mut rig = Rig::offline();
+    let tell = |rig: &mut Rig, n: usize, severity: Severity| {
+        let effects = rig.core.event(&told(n, severity), None, 0);
+        rig.take(effects);
+    };
+    tell(&mut rig, 0, Severity::Error);
+    for n in 1..EVENT_LIMIT {
+        tell(&mut rig, n, Severity::Info);
+    }
+    assert_eq!(rig.core.pending_outbox(), EVENT_LIMIT);
+    let dropped = |rig: &Rig| {
+        let other = rig.other.iter();
+        other.filter(|one| matches!(one, Effect::Dropped)).count()
+    };
+    assert_eq!(dropped(&rig), 0);
+    // The oldest that matters least goes, and Studio is told once that some did.
+    for n in 0..10 {
+        tell(&mut rig, EVENT_LIMIT + n, Severity::Warning);
+    }
+    assert_eq!(dropped(&rig), 11, "and one for the word of it");
+    assert_eq!(rig.core.pending_outbox(), EVENT_LIMIT);
+    assert_eq!(rig.durable.outbox.len(), EVENT_LIMIT);
+    let severities: Vec<Severity> = rig
+        .durable
+        .outbox
+        .values()
+        .filter_map(|row| row.event)
+        .collect();
+    let count = |wanted: Severity| severities.iter().filter(|one| **one == wanted).count();
+    assert_eq!((count(Severity::Error), count(Severity::Warning)), (1, 11));
+    // It is so after a restart too: all that is left is sent, and a command is taken all the same.
+    rig.power_cut(true);
+    let ids: Vec<MessageId> = rig
+        .durable
+        .outbox
+        .values()
+        .map(|row| row.message_id.clone())
+        .collect();
+    rig.core.connected(nonce());
+    let welcome = rig.studio.welcome(NONCE, NOW);
+    let (_, effects) = rig.core.welcomed(&welcome, 0).unwrap();
+    // Those that gave way are gaps in the chain, which the rig would not take.
+    let (sent, others): (Vec<Effect>, Vec<Effect>) = effects
+        .into_iter()
+        .partition(|effect| matches!(effect, Effect::Send(_)));
+    assert_eq!(sent.len(), EVENT_LIMIT);
+    rig.take(others);
+    rig.send(1, "OVERLAY_UPDATE", &overlay("o"));
+    rig.complete(1);
+    assert_eq!(rig.last(1).status, AckStatus::Completed);
+    ids.chunks(256).for_each(|ids| rig.receipt(ids));
+    assert_eq!(rig.core.pending_outbox(), 2, "the two answers");
+    assert_eq!(rig.durable.outbox.len(), 2);
+}
+
+#[test]
+fn an_event_that_belongs_to_a_command_has_its_correlation_id() {
+    let mut rig = Rig::online();
+    for cause in [Some(mid(77)), None] {
+        let effects = rig.core.event(&told(1, Severity::Info), cause.clone(), 0);
+        let [Effect::Persist { batch, .. }] = &effects[..] else {
+            panic!("{effects:?}");
+        };
+        let effects = rig.core.committed(*batch, 0);
+        let [Effect::Send(envelope)] = &effects[..] else {
+            panic!("{effects:?}");
+        };
+        let (device, key) = (&rig.studio.device_id, rig.studio.device.public());
+        let message = verify::from_device::<Event>(envelope, Kind::Event, device, key);
+        let message = message.unwrap().into_inner();
+        let own = message.message_id.clone();
+        assert_eq!(message.correlation_id, cause.unwrap_or(own));
+    }
+}
+
+#[test]
+fn what_becomes_of_a_command_is_written_down_in_the_batch_that_makes_it_so() {
+    let mut rig = Rig::online();
+    rig.prompt = false;
+    let written = |rig: &Rig| {
+        let (_, rows) = rig.batch.as_ref().expect("a batch");
+        let audit = rows.iter().filter_map(|row| match row {
+            Row::Audit(row) => Some((row.message_id.clone(), row.status, row.targets.len())),
+            _ => None,
+        });
+        audit.collect::<Vec<_>>()
+    };
+    rig.send(1, "OVERLAY_UPDATE", &overlay("o"));
+    assert_eq!(written(&rig), [(mid(1), AckStatus::Accepted, 1)]);
+    rig.commit();
+    rig.complete(1);
+    assert_eq!(written(&rig), [(mid(1), AckStatus::Completed, 1)]);
+    rig.commit();
+    let unknown = rig.studio.command_value(2, "MAKE_COFFEE", &json!({}));
+    rig.send_value(&unknown);
+    assert_eq!(written(&rig), [(mid(2), AckStatus::Rejected, 0)]);
+    rig.commit();
+    // What leaves no row is told to whoever writes it down.
+    let mut again = rig.studio.command_value(3, "OVERLAY_UPDATE", &overlay("o"));
+    again["seq"] = json!(1);
+    rig.send_value(&again);
+    assert!(rig.batch.is_none());
+    let told = rig.other.iter().find_map(|one| match one {
+        Effect::TurnedAway(refusal) => Some((refusal.code, refusal.about.clone())),
+        _ => None,
+    });
+    let (code, about) = told.expect("it was turned away");
+    assert_eq!(code, Code::ReplayDetected);
+    assert_eq!(about.map(|(id, _)| id), Some(mid(3)));
+}
+
+#[test]
+fn events_that_come_while_the_disk_takes_nothing_take_each_others_place() {
+    let mut rig = Rig::offline();
+    // The first batch is under way, and does not come back.
+    let effects = rig.core.event(&told(0, Severity::Info), None, 0);
+    let held = effects.into_iter().find_map(|effect| match effect {
+        Effect::Persist { batch, .. } => Some(batch),
+        _ => None,
+    });
+    for n in 1..3 * EVENT_LIMIT {
+        let effects = rig.core.event(&told(n, Severity::Info), None, 0);
+        assert!(
+            !effects
+                .iter()
+                .any(|one| matches!(one, Effect::Persist { .. }))
+        );
+    }
+    let effects = rig.core.committed(held.unwrap(), 0);
+    let rows = effects.into_iter().find_map(|effect| match effect {
+        Effect::Persist { rows, .. } => Some(rows.len()),
+        _ => None,
+    });
+    // Those that wait, and that the first one of all is gone.
+    assert_eq!(rows, Some(EVENT_LIMIT + 1));
 }

@@ -108,7 +108,10 @@ fn attack_33_a_store_that_was_deleted_or_rolled_back() {
     let (mut core, _) = Core::boot(fresh, Stored::default(), 0).unwrap();
     core.connected(nonce());
     let effects = core.receive(&envelope, 0);
-    assert!(matches!(&effects[..], [Effect::Refused(Code::KeyUnknown)]));
+    assert!(matches!(
+        &effects[..],
+        [Effect::Refused(Code::KeyUnknown), Effect::TurnedAway(_)]
+    ));
     said(Code::KeyUnknown, "a replay after the store was deleted");
     // Rolled back: Studio has raised the epoch, and what was signed in the old one is void.
     let keyset = rig.studio.keyset_value(2, 2);

@@ -1,5 +1,6 @@
 //! One WebSocket: TCP, TLS, and the upgrade. Gives a stream of messages or a reason.
 
+use crate::proxy::{self, Proxy};
 use protocol::SIZE_LIMIT;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -47,6 +48,15 @@ pub enum ConnectError {
         #[source]
         source: io::Error,
     },
+    /// The proxy does not connect.
+    #[error("the proxy {proxy} does not connect")]
+    Proxy {
+        /// Which.
+        proxy: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The server is not the one that was pinned, or does not take the device's certificate.
     #[error("no trusted connection to {address}: {source}")]
     Tls {
@@ -91,12 +101,21 @@ impl ConnectError {
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(401 | 403) | Self::Denied(_))
     }
+
+    /// Whether nobody was there.
+    pub(crate) const fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Tcp { .. } | Self::Proxy { .. } | Self::Timeout(_)
+        )
+    }
 }
 
 /// A TLS connection to where a URL points, with the host's name checked.
 pub(crate) async fn connect(
     url: &Url,
     tls: Arc<ClientConfig>,
+    proxy: Option<&Proxy>,
 ) -> Result<TlsStream<TcpStream>, ConnectError> {
     let wrong = || ConnectError::Address(url.to_string());
     let host = url.host_str().ok_or_else(wrong)?;
@@ -104,11 +123,7 @@ pub(crate) async fn connect(
     let port = url.port().unwrap_or(PORT);
     let address = format!("{host}:{port}");
     let name = ServerName::try_from(bare.to_owned()).map_err(|_error| wrong())?;
-    let tcp = TcpStream::connect((bare, port)).await;
-    let tcp = tcp.map_err(|source| ConnectError::Tcp {
-        address: address.clone(),
-        source,
-    })?;
+    let tcp = proxy::tcp(proxy, (bare, port), &address).await?;
     // Small messages should not wait for each other; a system that cannot do it is only slower.
     let _slower = tcp.set_nodelay(true);
     TlsConnector::from(tls)
@@ -122,8 +137,9 @@ pub(crate) async fn open(
     url: &Url,
     tls: Arc<ClientConfig>,
     bearer: &str,
+    proxy: Option<&Proxy>,
 ) -> Result<Socket, ConnectError> {
-    let opening = tokio::time::timeout(OPEN_LIMIT, upgrade(url, tls, bearer));
+    let opening = tokio::time::timeout(OPEN_LIMIT, upgrade(url, tls, bearer, proxy));
     opening
         .await
         .unwrap_or_else(|_| Err(ConnectError::Timeout(place(url, PORT))))
@@ -139,7 +155,12 @@ pub(crate) fn place(url: &Url, default: u16) -> String {
     )
 }
 
-async fn upgrade(url: &Url, tls: Arc<ClientConfig>, bearer: &str) -> Result<Socket, ConnectError> {
+async fn upgrade(
+    url: &Url,
+    tls: Arc<ClientConfig>,
+    bearer: &str,
+    proxy: Option<&Proxy>,
+) -> Result<Socket, ConnectError> {
     let wrong = || ConnectError::Address(url.to_string());
     if url.scheme() != "wss" {
         return Err(wrong());
@@ -155,7 +176,7 @@ async fn upgrade(url: &Url, tls: Arc<ClientConfig>, bearer: &str) -> Result<Sock
         SEC_WEBSOCKET_PROTOCOL,
         HeaderValue::from_static(SUBPROTOCOL),
     );
-    let stream = connect(url, tls).await?;
+    let stream = connect(url, tls, proxy).await?;
     let limits = WebSocketConfig::default()
         .max_message_size(Some(SIZE_LIMIT))
         .max_frame_size(Some(SIZE_LIMIT))

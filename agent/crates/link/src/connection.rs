@@ -1,20 +1,23 @@
 //! The link as a unit: the driver, whoever keeps its rows, and the connection that comes and goes.
 
 use crate::delivery::Deliveries;
-use crate::driver::{Carrier, Driver, Input};
+use crate::driver::{Carrier, Driver, Figures, Input};
 use crate::identity::{Identity, IdentityError, Pairing, random_id};
+use crate::news::News;
+use crate::proxy::Proxy;
 use crate::seams::{Hands, KeepError, Keeper};
-use crate::status::LinkStatus;
+use crate::session::GOODBYE;
+use crate::status::{LinkState, LinkStatus};
 use crate::tls::TlsError;
 use crate::ways::{self, Way};
 use control::{BatchId, Config, Core, Effect, Row};
-use protocol::{Flags, Timestamp};
+use protocol::{Flags, MessageId, Timestamp};
 use runtime::{CancellationToken, Clock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// No agent was built before this: 2026-11-01T00:00:00Z.
 pub(crate) const NOT_BEFORE_MS: u64 = 1_793_491_200_000;
@@ -35,6 +38,8 @@ pub struct Parts {
     pub keeper: Arc<dyn Keeper>,
     /// Who carries commands out.
     pub hands: Arc<dyn Hands>,
+    /// What the agent tells Studio of itself.
+    pub news: News,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where the link's state is shown.
@@ -64,35 +69,63 @@ pub enum SetupError {
     Ended(String),
 }
 
-/// What one run of the link goes by.
-pub struct Setup {
+/// Who the device is on a connection, and whom it takes for Studio.
+#[derive(Debug)]
+pub struct Face {
     pub(crate) identity: Identity,
     pub(crate) pairing: Pairing,
-    /// Never empty; the best comes first.
-    pub(crate) ways: Vec<Way>,
 }
 
-impl Setup {
-    /// Checks what pairing gave.
-    ///
-    /// # Errors
-    /// [`SetupError`].
-    pub fn new(identity: &Identity, pairing: &Pairing) -> Result<Self, SetupError> {
-        let _believed = pairing.trust()?;
-        let _signs = identity.signing_key()?;
-        let ways: Vec<Way> = pairing.ways().into_iter().filter_map(Way::of).collect();
-        if ways.is_empty() {
-            return Err(SetupError::NoAddress);
-        }
-        Ok(Self {
+impl Face {
+    /// That of a device; `None` while it is not paired.
+    #[must_use]
+    pub fn of(identity: &Identity) -> Option<Self> {
+        Some(Self {
             identity: identity.clone(),
-            pairing: pairing.clone(),
-            ways,
+            pairing: identity.pairing.clone()?,
         })
+    }
+
+    /// The pairing that it is of.
+    #[must_use]
+    pub const fn pairing_id(&self) -> &MessageId {
+        &self.pairing.id
     }
 }
 
-/// Runs the link until `stop`.
+/// What the link goes by.
+pub struct Setup {
+    /// Keys and certificate can change while it runs; who the device is does not.
+    face: watch::Receiver<Arc<Face>>,
+    /// Never empty; the best comes first.
+    pub(crate) ways: Vec<Way>,
+    /// How the device comes out of its network.
+    pub(crate) proxy: Option<Proxy>,
+}
+
+impl Setup {
+    /// Checks what pairing gave. Each connection is opened with what `face` holds then, and through the
+    /// proxy, where there is one.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn new(face: watch::Receiver<Arc<Face>>, proxy: Option<Proxy>) -> Result<Self, SetupError> {
+        let now = Arc::clone(&face.borrow());
+        let _believed = now.pairing.trust()?;
+        let _signs = now.identity.signing_key()?;
+        let ways: Vec<Way> = now.pairing.ways().into_iter().filter_map(Way::of).collect();
+        if ways.is_empty() {
+            return Err(SetupError::NoAddress);
+        }
+        Ok(Self { face, ways, proxy })
+    }
+
+    pub(crate) fn face(&self) -> Arc<Face> {
+        Arc::clone(&self.face.borrow())
+    }
+}
+
+/// Runs the link until `stop`, and ends its connection in order then.
 ///
 /// # Errors
 /// [`SetupError`]; the supervisor starts it again from what is durable.
@@ -102,16 +135,17 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), SetupError> {
     let keeper = Arc::clone(&parts.keeper);
-    let pairing = setup.pairing.id.clone();
+    let face = setup.face();
+    let pairing = face.pairing.id.clone();
     let stored = blocking(move || keeper.load(&pairing)).await??;
     let boot_id = random_id()?;
     let config = Config {
-        signer: setup.identity.signing_key()?,
+        signer: face.identity.signing_key()?,
         boot_id: boot_id.clone(),
-        built: Timestamp::from_millis(NOT_BEFORE_MS).max(setup.pairing.paired_at),
+        built: Timestamp::from_millis(NOT_BEFORE_MS).max(face.pairing.paired_at),
         commands: parts.hands.commands(),
         flags: Flags::of_build([]),
-        trust: setup.pairing.trust()?,
+        trust: face.pairing.trust()?,
     };
     let boot_ms = u64::try_from(parts.clock.since_boot().as_millis()).unwrap_or(u64::MAX);
     let (core, effects) = Core::boot(config, stored, boot_ms)?;
@@ -119,10 +153,12 @@ pub async fn run(
     let (rows, batches) = mpsc::channel(1);
     let driver = Driver {
         core,
-        serial: setup.identity.serial.clone(),
+        serial: face.identity.serial.clone(),
         boot_id,
         clock: Arc::clone(&parts.clock),
         hands: Arc::clone(&parts.hands),
+        news: parts.news.clone(),
+        figures: Figures::default(),
         inbox,
         report: report.clone(),
         rows,
@@ -135,13 +171,21 @@ pub async fn run(
         idle_ticks: 0,
     };
     let ended = |what: &str| SetupError::Ended(what.to_owned());
-    tokio::select! {
+    let connections = ways::connections(&setup, &parts, &report);
+    tokio::pin!(connections);
+    let driven = tokio::select! {
         driven = drive(driver, effects, stop) => driven,
         kept = keep(Arc::clone(&parts.keeper), batches, report.clone()) => {
-            kept.and_then(|()| Err(ended("its keeper")))
+            return kept.and_then(|()| Err(ended("its keeper")));
         }
-        connected = ways::connections(&setup, &parts, &report) => connected,
+        connected = &mut connections => return connected,
+    };
+    // The driver has let go of the connection, which ends by that, and the loop of connections with it.
+    let was_online = parts.status.borrow().state == LinkState::Online;
+    if was_online {
+        let _ended = timeout(GOODBYE * 2, connections).await;
     }
+    driven
 }
 
 async fn drive(
@@ -205,7 +249,7 @@ mod tests {
     }
 
     impl Keeper for Disk {
-        fn load(&self, _: &protocol::MessageId) -> Result<Stored, KeepError> {
+        fn load(&self, _: &MessageId) -> Result<Stored, KeepError> {
             Ok(Stored::default())
         }
 

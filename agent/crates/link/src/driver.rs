@@ -5,13 +5,15 @@
 //! became of them comes back as an [`Input`].
 
 use crate::delivery::{Deliveries, Delivery};
+use crate::news::News;
+use crate::ring::Ring;
 use crate::seams::{Hands, Work};
 use crate::status::{LinkState, LinkStatus};
 use control::{BatchId, Core, Effect, Outcome, Row};
 use protocol::command::Command;
 use protocol::{
-    ClockReport, Code, Envelope, HasCode, Hello, Kind, MessageId, Name, Nonce, OCL_VERSIONS,
-    SCHEMA_VERSIONS, Semver, Timestamp,
+    ClockReport, Code, Envelope, HasCode, Hello, Kind, MessageId, Metrics, Name, Nonce,
+    OCL_VERSIONS, SCHEMA_VERSIONS, Semver, Timestamp,
 };
 use runtime::{CancellationToken, Clock, Task};
 use std::collections::{BTreeMap, VecDeque};
@@ -29,7 +31,13 @@ const TICK: Duration = Duration::from_millis(500);
 /// How often in a row nothing has to run before what commands kept is free.
 const IDLE_TICKS: u32 = 2;
 
-/// How long an emergency stop waits for commands that were asked to give up.
+/// Time between figures until a welcome says another.
+const FIGURES_EVERY_MS: u64 = 30_000;
+
+/// Figures of earlier that are sent at once, when nothing else is to be sent.
+const BACKFILL: usize = 16;
+
+/// How long commands that were asked to give up are waited for.
 const GIVE_UP: Duration = Duration::from_secs(2);
 
 /// A command at work.
@@ -39,6 +47,27 @@ pub(crate) struct Running {
     stop: CancellationToken,
     /// Cancelled when it has ended.
     ended: CancellationToken,
+    /// It is not taken back: where the driver ends, its end is waited for.
+    is_emergency: bool,
+}
+
+/// Figures that are to be sent, and were.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    ring: Ring,
+    every_ms: u64,
+    /// When they were taken last.
+    taken_ms: Option<u64>,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            ring: Ring::default(),
+            every_ms: FIGURES_EVERY_MS,
+            taken_ms: None,
+        }
+    }
 }
 
 /// What carries a connection.
@@ -79,6 +108,8 @@ pub(crate) struct Driver {
     pub(crate) boot_id: MessageId,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hands: Arc<dyn Hands>,
+    pub(crate) news: News,
+    pub(crate) figures: Figures,
     pub(crate) inbox: mpsc::Receiver<Input>,
     /// For tasks that report back.
     pub(crate) report: mpsc::Sender<Input>,
@@ -111,12 +142,24 @@ impl Driver {
         self.carry_out(effects)?;
         loop {
             let effects = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => {
+                    // The steps under way come to their ends, and no further one begins but those of an
+                    // emergency stop.
+                    let running = self.running.values();
+                    running.filter(|one| !one.is_emergency).for_each(|one| one.stop.cancel());
+                    let running = self.running.values();
+                    all_ended(running.map(|one| one.ended.clone()).collect()).await;
+                    return Ok(());
+                }
                 _ = tick.tick() => self.tick(),
                 input = self.inbox.recv() => match input {
                     Some(input) => self.take(input),
                     None => return Ok(()),
                 },
+                told = self.news.next() => {
+                    let now = self.boot_ms();
+                    self.core.event(&told.event, told.correlation_id, now)
+                }
             };
             self.carry_out(effects)?;
             self.deliveries.settle();
@@ -130,6 +173,7 @@ impl Driver {
 
     fn tick(&mut self) -> Vec<Effect> {
         let now = self.boot_ms();
+        self.core.set_idle(self.hands.is_idle());
         let mut effects = self.core.tick(now);
         if self.running.is_empty() && self.hands.is_idle() {
             self.idle_ticks = self.idle_ticks.saturating_add(1);
@@ -141,11 +185,51 @@ impl Driver {
                 effects.extend(self.core.released(&id, now));
             }
         }
+        self.figures(now);
         effects
+    }
+
+    /// Sends the figures of this moment when they are due, or keeps them; and sends those of earlier,
+    /// a few at a time, while nothing else waits to be sent.
+    fn figures(&mut self, now: u64) {
+        let is_online = self.out.is_some() && self.carrier.welcomed.is_cancelled();
+        let taken = self.figures.taken_ms;
+        if taken.is_none_or(|taken| now.saturating_sub(taken) >= self.figures.every_ms) {
+            self.figures.taken_ms = Some(now);
+            match self.hands.figures() {
+                Some(metrics) if is_online => self.send_figures(now, metrics, now),
+                Some(metrics) => {
+                    let lost = self.figures.ring.keep(now, metrics);
+                    self.status
+                        .send_modify(|status| status.figures_lost += lost);
+                }
+                None => {}
+            }
+        }
+        for _ in 0..BACKFILL {
+            let is_free = |out: &mpsc::Sender<_>| out.capacity() + BACKFILL >= out.max_capacity();
+            if !is_online || !self.out.as_ref().is_some_and(is_free) {
+                return;
+            }
+            let Some((measured, metrics)) = self.figures.ring.take() else {
+                return;
+            };
+            self.send_figures(measured, metrics, now);
+        }
+    }
+
+    /// The time is known by now, whatever it was taken for when the figures were measured.
+    fn send_figures(&mut self, measured: u64, mut metrics: Metrics, now: u64) {
+        let ago = now.saturating_sub(measured);
+        let at = self.core.now(now).at.millis().saturating_sub(ago);
+        metrics.measured_at = Some(Timestamp::from_millis(at));
+        let envelope = self.core.metrics(&metrics, now);
+        self.send(envelope);
     }
 
     fn take(&mut self, input: Input) -> Vec<Effect> {
         let now = self.boot_ms();
+        self.core.set_idle(self.hands.is_idle());
         match input {
             Input::Opened {
                 nonce,
@@ -226,6 +310,8 @@ impl Driver {
                     status.next_try_ms = None;
                 });
                 self.carrier.welcomed.cancel();
+                self.figures.every_ms =
+                    u64::from(welcome.metrics_interval_s.clamp(5, 3_600)) * 1_000;
                 tracing::info!(session = %welcome.session_id, "Studio welcomes the device.");
                 effects
             }
@@ -339,6 +425,7 @@ impl Driver {
                         *status.alerts.entry(alert.as_str()).or_default() += 1;
                     });
                 }
+                Effect::TurnedAway(refusal) => self.hands.turned_away(&refusal),
                 Effect::Dropped => self.status.send_modify(|status| status.events_lost += 1),
             }
         }
@@ -357,17 +444,19 @@ impl Driver {
         if keeps {
             self.kept.push(id.clone());
         }
-        let correlation = correlation.as_ref().map_or("", MessageId::as_str);
-        tracing::info!(message_id = %id, correlation_id = correlation, kind, again, "Command begins.");
+        let correlation = correlation.unwrap_or_else(|| id.clone());
+        tracing::info!(message_id = %id, correlation_id = %correlation, kind, again, "Command begins.");
         self.status
             .send_modify(|status| status.carried_out = status.carried_out.saturating_add(1));
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let given_up = match &command {
-            Command::EmergencyStop(_) => self.given_up(),
-            _ => Vec::new(),
+        let is_emergency = matches!(command, Command::EmergencyStop(_));
+        let given_up = if is_emergency {
+            self.given_up()
+        } else {
+            Vec::new()
         };
         let hands = Arc::clone(&self.hands);
-        let work = hands.carry_out(command.clone(), stop.clone());
+        let work = hands.carry_out(command.clone(), &correlation, stop.clone());
         let (report, name) = (self.report.clone(), id.clone());
         let (asked, over) = (stop.clone(), ended.clone());
         let task = runtime::spawn(async move {
@@ -375,7 +464,7 @@ impl Driver {
             if !given_up.is_empty() {
                 // The last step of one that was under way may have come after the stop.
                 all_ended(given_up).await;
-                let again = ended_as(hands.carry_out(command, asked)).await;
+                let again = ended_as(hands.carry_out(command, &correlation, asked)).await;
                 if !matches!(again, Outcome::Completed(_)) {
                     outcome = again;
                 }
@@ -388,6 +477,7 @@ impl Driver {
             _task: task,
             stop,
             ended,
+            is_emergency,
         };
         self.running.insert(id, running);
         effects
@@ -415,8 +505,13 @@ impl Driver {
 
     fn show(&self) {
         let (open, outbox) = (self.core.open_commands(), self.core.pending_outbox());
+        let figures = self.figures.ring.len();
+        let lost = self.news.lost();
         self.status.send_if_modified(|status| {
-            let changed = status.open_commands != open || status.outbox != outbox;
+            let before = (status.open_commands, status.outbox, status.figures_waiting);
+            let changed = before != (open, outbox, figures) || lost > 0;
+            status.figures_waiting = figures;
+            status.events_lost = status.events_lost.saturating_add(lost);
             status.open_commands = open;
             status.outbox = outbox;
             changed
@@ -443,7 +538,7 @@ async fn all_ended(commands: Vec<CancellationToken>) {
         }
     };
     if tokio::time::timeout(GIVE_UP, ended).await.is_err() {
-        tracing::error!("A command that was asked to give up is still at work.");
+        tracing::error!("A command that was to come to its end is still at work.");
     }
 }
 

@@ -6,7 +6,7 @@
 use protocol::{
     Base64, DeviceId, MessageId, Moment, Name, RootRecord, SigningKey, TenantId, Timestamp, Trust,
 };
-use rcgen::KeyPair;
+use rcgen::{CertificateParams, DnType, KeyPair};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::Ed25519KeyPair;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -151,6 +151,12 @@ pub struct Identity {
     tls_key: Private,
     /// What pairing gave; absent before it.
     pub pairing: Option<Pairing>,
+    /// The second slot: a key that has no certificate yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_tls_key: Option<Private>,
+    /// Why Studio took the credentials away, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
 }
 
 impl Identity {
@@ -178,6 +184,20 @@ impl Identity {
             signing_key: Private(Zeroizing::new(signing)),
             tls_key: Private(Zeroizing::new(tls.serialize_pem())),
             pairing: None,
+            next_tls_key: None,
+            revoked: None,
+        })
+    }
+
+    /// The same device with new keys and without a pairing.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn forgotten(&self) -> Result<Self, IdentityError> {
+        let serial = self.serial.clone();
+        Ok(Self {
+            serial,
+            ..Self::fresh()?
         })
     }
 
@@ -196,6 +216,41 @@ impl Identity {
     /// The key of the device's certificate.
     pub(crate) fn tls_key(&self) -> Result<KeyPair, IdentityError> {
         KeyPair::from_pem(&self.tls_key.0).map_err(|_error| IdentityError::Key("read"))
+    }
+
+    /// A request for a certificate of a key, in the name of the serial.
+    pub(crate) fn request(&self, key: &KeyPair) -> Result<String, IdentityError> {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, self.serial.to_string());
+        params
+            .serialize_request(key)
+            .and_then(|request| request.pem())
+            .map_err(|_error| IdentityError::Key("used for a request"))
+    }
+
+    /// Makes a key for the next certificate, beside the one in force and in place of one that was made
+    /// before. Gives the request for the certificate, as PEM.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn make_next(&mut self) -> Result<String, IdentityError> {
+        let key = KeyPair::generate().map_err(|_error| IdentityError::Key("made"))?;
+        let request = self.request(&key)?;
+        self.next_tls_key = Some(Private(Zeroizing::new(key.serialize_pem())));
+        Ok(request)
+    }
+
+    /// This device with the key of the second slot, and a certificate and pins for it. Whether they fit
+    /// is not looked at. `None` where there is no such key, or no pairing.
+    pub(crate) fn with_next(&self, client_cert_pem: &str, spki_pins: &[Base64]) -> Option<Self> {
+        let mut next = self.clone();
+        next.tls_key = next.next_tls_key.take()?;
+        let pairing = next.pairing.as_mut()?;
+        client_cert_pem.clone_into(&mut pairing.client_cert_pem);
+        pairing.spki_pins = spki_pins.to_vec();
+        Some(next)
     }
 
     /// The same as PEM, for TLS.

@@ -4,8 +4,13 @@
 //! for a certificate, the public signing key, and a proof that the device has its private half. Nothing
 //! is kept here; whoever asks keeps the [`Pairing`] that comes back.
 
-use crate::channel::{self, ConnectError};
-use crate::identity::{Identity, IdentityError, Pairing, Transport, random_hex, random_id};
+mod fault;
+
+pub use fault::PairError;
+
+use crate::channel;
+use crate::identity::{Identity, Pairing, Transport, random_hex, random_id};
+use crate::proxy::Proxy;
 use crate::tls::{self, Checks, Pins, TlsError};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -13,7 +18,6 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use protocol::{Base64, Capabilities, DeviceId, RootRecord, SIZE_LIMIT, TenantId, Timestamp};
-use rcgen::{CertificateParams, DnType};
 use runtime::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -37,8 +41,7 @@ const PEM: usize = 64 * 1024;
 const WAYS: usize = 8;
 const ADDRESS: usize = 2048;
 
-/// What pairing is asked with.
-#[derive(Debug)]
+/// What pairing is asked with. It has no `Debug`: the token is a secret.
 pub struct PairRequest<'a> {
     /// Studio's address, `https://host[:port]`.
     pub studio: &'a str,
@@ -48,70 +51,8 @@ pub struct PairRequest<'a> {
     pub ca_pem: Option<&'a str>,
     /// What the device can do.
     pub capabilities: &'a Capabilities,
-}
-
-/// Why the device was not paired. Nothing is changed then.
-#[derive(Debug, thiserror::Error)]
-pub enum PairError {
-    /// The address or the token has a form that cannot be right.
-    #[error("{0}")]
-    Asked(&'static str),
-    /// There is no trusted connection.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// Certificates cannot be checked.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The device's own keys.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// Studio refused, with its code.
-    #[error("Studio refused: {code}: {message}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Studio's code.
-        code: String,
-        /// Studio's words.
-        message: String,
-    },
-    /// The exchange broke off or took too long.
-    #[error("the exchange with Studio did not come to its end: {0}")]
-    Broken(String),
-    /// What came back is no pairing.
-    #[error("what Studio answered is no pairing: {0}")]
-    Answer(String),
-}
-
-impl PairError {
-    /// What the operator can do about it.
-    #[must_use]
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Asked(_) | Self::Connect(ConnectError::Address(_)) => {
-                "Check the address and the token for typing errors."
-            }
-            Self::Connect(ConnectError::Tls { .. }) | Self::Tls(_) => {
-                "Check the date of this device and that no proxy opens TLS; for a Studio of your own give its authority with --ca."
-            }
-            Self::Connect(_) | Self::Broken(_) => {
-                "Check the network and that the firewall lets this device out to the address."
-            }
-            Self::Refused { code, .. } => match code.as_str() {
-                "PAIR_TOKEN_EXPIRED" => "Ask Studio for a new token: this one is too old.",
-                "PAIR_TOKEN_INVALID" => "Check the token; each can be used once only.",
-                "PAIR_SERIAL_MISMATCH" => {
-                    "The token is for another device: ask Studio for one for this serial."
-                }
-                "PAIR_ALREADY_PAIRED" => "Remove the device in Studio first, then pair it anew.",
-                "PAIR_RATE_LIMITED" => "Wait some minutes, then try again.",
-                _ => "Try again later; if it stays so, ask Studio's support.",
-            },
-            Self::Identity(_) | Self::Answer(_) => {
-                "Try again; if it stays so, ask Studio's support with the log."
-            }
-        }
-    }
+    /// How the device comes out of its network.
+    pub proxy: Option<&'a Proxy>,
 }
 
 /// Studio's answer. Other fields are let pass.
@@ -158,15 +99,9 @@ async fn exchange(
     let token = asked.token.trim().to_ascii_uppercase();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if token.is_empty() || token.len() > TOKEN || !token.chars().all(plain) {
-        return Err(PairError::Asked("a token is letters, digits and dashes"));
+        return Err(PairError::Token);
     }
-    let base = Url::parse(asked.studio).map_err(|_error| PairError::Asked("that is no address"))?;
-    if base.scheme() != "https" || base.host_str().is_none() {
-        return Err(PairError::Asked("the address begins with https://"));
-    }
-    let url = base
-        .join("/api/v1/devices/pair")
-        .map_err(|_error| PairError::Asked("that is no address"))?;
+    let url = endpoint(asked.studio)?;
     let body = request(identity, asked, &token, &*clock)?;
     let checks = Checks {
         ca_pem: asked.ca_pem,
@@ -175,7 +110,7 @@ async fn exchange(
         floor: Duration::ZERO,
     };
     let tls = tls::client(&checks, Arc::clone(&clock))?;
-    let stream = channel::connect(&url, tls).await?;
+    let stream = channel::connect(&url, tls, asked.proxy).await?;
     let (status, answer) = post(&url, stream, body).await?;
     if status != StatusCode::CREATED && status != StatusCode::OK {
         return Err(refused(status, &answer));
@@ -184,6 +119,21 @@ async fn exchange(
     let answer: Answer =
         protocol::shape(&value).map_err(|error| PairError::Answer(error.to_string()))?;
     paired(identity, answer, clock)
+}
+
+/// Where a Studio pairs devices.
+fn endpoint(studio: &str) -> Result<Url, PairError> {
+    let none = |_error| PairError::Address("that is no address");
+    let base = Url::parse(studio.trim()).map_err(none)?;
+    if base.scheme() != "https" || base.host_str().is_none() {
+        return Err(PairError::Address("the address begins with https://"));
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(PairError::Address(
+            "the address holds no user name and no password",
+        ));
+    }
+    base.join("/api/v1/devices/pair").map_err(none)
 }
 
 fn request(
@@ -199,15 +149,7 @@ fn request(
     let since = u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(0);
     let timestamp = Timestamp::from_millis(since);
     let proof = key.sign(proof_text(serial, token, &nonce, timestamp).as_bytes());
-    let unsigned = || IdentityError::Key("used for a request");
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, serial.to_owned());
-    let csr = params
-        .serialize_request(&identity.tls_key()?)
-        .and_then(|request| request.pem())
-        .map_err(|_error| unsigned())?;
+    let csr = identity.request(&identity.tls_key()?)?;
     let body = json!({
         "serial": serial, "pairing_token": token, "agent_version": env!("CARGO_PKG_VERSION"),
         "hardware": {"arch": std::env::consts::ARCH, "os": std::env::consts::OS},

@@ -1,8 +1,8 @@
 //! What the link is given by the agent: where rows are kept, and who carries commands out.
 
-use control::{Outcome, Row, Stored};
+use control::{Outcome, Row, Stored, TurnedAway};
 use protocol::command::{Command, CommandType};
-use protocol::{Capabilities, ClockSource, DeviceState, MessageId};
+use protocol::{Capabilities, ClockSource, DeviceState, MessageId, Metrics};
 use runtime::CancellationToken;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -56,10 +56,21 @@ pub trait Hands: Send + Sync + 'static {
     /// What the device says of itself.
     fn about(&self) -> About;
 
-    /// Carries one command out. It has been accepted durably and may begin now. Once `stop` is cancelled
-    /// no further step of it is begun; the one under way comes to its end, and what became of the command
-    /// is answered.
-    fn carry_out(&self, command: Command, stop: CancellationToken) -> Work;
+    /// Carries one command out. It has been accepted durably and may begin now; what follows from it is
+    /// told under its correlation id. Once `stop` is cancelled no further step of it is begun; the one
+    /// under way comes to its end, and what became of the command is answered.
+    fn carry_out(
+        &self,
+        command: Command,
+        correlation_id: &MessageId,
+        stop: CancellationToken,
+    ) -> Work;
+
+    /// Is told of a refusal that leaves no row, to write it down. Does not block.
+    fn turned_away(&self, refusal: &TurnedAway);
+
+    /// The figures of this moment; `None` where there are none. Does not block.
+    fn figures(&self) -> Option<Metrics>;
 
     /// Whether nothing runs that a command could have begun: what it kept is free then.
     fn is_idle(&self) -> bool;

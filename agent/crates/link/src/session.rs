@@ -2,21 +2,22 @@
 
 use crate::channel::{self, ConnectError, Socket};
 use crate::claims::{self, Claims};
-use crate::connection::{NOT_BEFORE_MS, Parts, Setup, SetupError};
+use crate::connection::{Face, NOT_BEFORE_MS, Setup, SetupError};
 use crate::driver::{Carrier, Input, OUTGOING};
-use crate::identity::{IdentityError, random_hex};
+use crate::identity::{IdentityError, Pairing, random_hex};
 use crate::mqtt;
 use crate::tls::{self, Checks, Pins};
 use crate::ways::Way;
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream, StreamExt};
 use protocol::{Code, Nonce, Timestamp, Topics};
-use runtime::CancellationToken;
+use runtime::{CancellationToken, Clock};
+use rustls::ClientConfig;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 /// How often the connection is tried by a ping.
@@ -25,11 +26,17 @@ const PING: Duration = Duration::from_secs(4);
 /// A connection on which nothing comes for so long is dead.
 pub(crate) const DEAD: Duration = Duration::from_secs(12);
 
+/// Pings of Studio's in a second; more have no purpose but work.
+const PINGS: u32 = 100;
+
 /// The welcome has to come in this time.
 const WELCOME: Duration = Duration::from_secs(10);
 
 /// How long a write may take.
 pub(crate) const WRITE: Duration = Duration::from_secs(12);
+
+/// How long the end of a connection that the agent closes may take.
+pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Ends that either carrier has.
 pub(crate) const STOPS: &str = "the agent stops";
@@ -99,18 +106,47 @@ pub(crate) enum Line {
     Broker(Box<mqtt::Broker>),
 }
 
-/// Opens a connection: TLS with the device's certificate, and claims of its own.
-pub(crate) async fn open(setup: &Setup, parts: &Parts, way: &Way) -> Result<Line, Fault> {
-    let (identity, pairing) = (&setup.identity, &setup.pairing);
-    let floor = Duration::from_millis(pairing.paired_at.millis().max(NOT_BEFORE_MS));
+/// What a connection is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To speak over it.
+    Talk,
+    /// To see that it opens.
+    Proof,
+}
+
+/// The time is not before this, in time since 1970.
+pub(crate) fn floor(pairing: &Pairing) -> Duration {
+    Duration::from_millis(pairing.paired_at.millis().max(NOT_BEFORE_MS))
+}
+
+/// How TLS is spoken to Studio: with the device's certificate as it is now.
+///
+/// # Errors
+/// [`SetupError::Tls`].
+pub(crate) fn tls(face: &Face, clock: &Arc<dyn Clock>) -> Result<Arc<ClientConfig>, SetupError> {
+    let (identity, pairing) = (&face.identity, &face.pairing);
     let checks = Checks {
         ca_pem: Some(&pairing.ca_pem),
         pins: Pins::These(&pairing.spki_pins),
         device: Some((&pairing.client_cert_pem, identity.tls_key_pem())),
-        floor,
+        floor: floor(pairing),
     };
-    let tls = tls::client(&checks, Arc::clone(&parts.clock)).map_err(SetupError::from)?;
-    let wall = parts.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+    tls::client(&checks, Arc::clone(clock)).map_err(SetupError::from)
+}
+
+/// Opens a connection: TLS with the device's certificate as it is now, and claims of its own.
+pub(crate) async fn open(
+    setup: &Setup,
+    clock: &Arc<dyn Clock>,
+    way: &Way,
+    purpose: Purpose,
+) -> Result<Line, Fault> {
+    let face = setup.face();
+    let (identity, pairing) = (&face.identity, &face.pairing);
+    let tls = tls(&face, clock)?;
+    let floor = floor(pairing);
+    let wall = clock.wall().duration_since(SystemTime::UNIX_EPOCH);
     let now = wall.unwrap_or_default().max(floor);
     let claims = Claims {
         device: pairing.device_id.as_str(),
@@ -122,12 +158,13 @@ pub(crate) async fn open(setup: &Setup, parts: &Parts, way: &Way) -> Result<Line
     let token = || claims::token(&claims, &key);
     match way {
         Way::Socket(url) => {
-            let socket = channel::open(url, tls, &token()?).await?;
+            let socket = channel::open(url, tls, &token()?, setup.proxy.as_ref()).await?;
             Ok(Line::Socket(Box::new(socket)))
         }
         Way::Broker { url, discard } => {
             let mut access = mqtt::Access {
                 tls,
+                proxy: setup.proxy.as_ref(),
                 device: pairing.device_id.as_str(),
                 password: token()?,
                 topics: Topics::of(&pairing.tenant_id, &pairing.device_id),
@@ -138,7 +175,8 @@ pub(crate) async fn open(setup: &Setup, parts: &Parts, way: &Way) -> Result<Line
                 discard.store(false, Ordering::Relaxed);
                 access.password = token()?;
             }
-            Ok(Line::Broker(Box::new(mqtt::open(url, access).await?)))
+            let broker = mqtt::open(url, access, purpose).await?;
+            Ok(Line::Broker(Box::new(broker)))
         }
     }
 }
@@ -179,10 +217,14 @@ async fn over_socket(
         return STOPS;
     }
     let (sink, stream) = socket.split();
-    tokio::select! {
+    let writing = write(sink, outgoing);
+    tokio::pin!(writing);
+    let why = tokio::select! {
         why = read(stream, report) => why,
-        why = write(sink, outgoing) => why,
-    }
+        why = &mut writing => return why,
+    };
+    // Without a driver the writer comes to its end, and says so to the other side.
+    if why == STOPS { writing.await } else { why }
 }
 
 /// Reads until the connection ends or nothing comes any more: pings are answered by an honest peer.
@@ -190,6 +232,7 @@ async fn read(
     mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
     report: &mpsc::Sender<Input>,
 ) -> &'static str {
+    let (mut second, mut pings) = (Instant::now(), 0);
     loop {
         let input = match timeout(DEAD, stream.next()).await {
             Err(_) => return "nothing came for 12 s",
@@ -201,7 +244,16 @@ async fn read(
             Ok(Some(Err(_))) => return "the connection broke",
             Ok(Some(Ok(Message::Text(text)))) => Input::Message(Bytes::from(text).to_vec()),
             Ok(Some(Ok(Message::Close(_)))) => return "Studio closed the connection",
-            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {
+                if second.elapsed() >= Duration::from_secs(1) {
+                    (second, pings) = (Instant::now(), 0);
+                }
+                pings += 1;
+                if pings > PINGS {
+                    return "Studio sent more than 100 pings in a second";
+                }
+                continue;
+            }
             Ok(Some(Ok(Message::Binary(_) | Message::Frame(_)))) => Input::Garbage(Code::Malformed),
         };
         if report.send(input).await.is_err() {
@@ -222,7 +274,10 @@ async fn write(
             envelope = outgoing.recv() => match envelope.map(Utf8Bytes::try_from) {
                 Some(Ok(text)) => Message::Text(text),
                 Some(Err(_)) => continue,
-                None => return CLOSED,
+                None => {
+                    let _told = timeout(GOODBYE, sink.close()).await;
+                    return CLOSED;
+                }
             },
             _ = ping.tick() => Message::Ping(Bytes::new()),
         };

@@ -19,6 +19,8 @@ pub enum LinkState {
     Backoff,
     /// Studio did not take the device's credentials; tried again, slowly.
     AuthFailed,
+    /// Studio took the credentials away. The device has to be paired anew; everything local works.
+    Revoked,
 }
 
 /// How the link is.
@@ -48,8 +50,12 @@ pub struct LinkStatus {
     pub refused: BTreeMap<&'static str, u64>,
     /// What only an attack or a grave fault explains, by name.
     pub alerts: BTreeMap<&'static str, u64>,
-    /// Events that were lost since the outbox was full.
+    /// Events that were lost since too many waited.
     pub events_lost: u64,
+    /// Figures that could not be sent yet.
+    pub figures_waiting: usize,
+    /// Figures that were lost since a day of them waited.
+    pub figures_lost: u64,
 }
 
 impl LinkStatus {

@@ -1,12 +1,13 @@
 //! Which way to Studio is taken when: in the order of pairing, on each failure the next, and back to a
 //! better one as soon as it opens, while a worse one still holds.
 
-use crate::channel;
+use crate::channel::{self, ConnectError};
 use crate::connection::{Parts, Setup, SetupError};
 use crate::driver::Input;
 use crate::identity::Transport;
+use crate::knock;
 use crate::mqtt;
-use crate::session::{self, End, Fault, Line};
+use crate::session::{self, End, Fault, Line, Purpose};
 use crate::status::LinkState;
 use runtime::{Backoff, chain};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,13 +50,26 @@ impl Way {
         }
     }
 
-    /// Host and port, for messages.
-    fn place(&self) -> String {
-        let port = match self {
+    const fn default_port(&self) -> u16 {
+        match self {
             Self::Socket(_) => channel::PORT,
             Self::Broker { .. } => mqtt::PORT,
-        };
-        channel::place(self.url(), port)
+        }
+    }
+
+    /// Host and port, for messages.
+    pub(crate) fn place(&self) -> String {
+        channel::place(self.url(), self.default_port())
+    }
+
+    /// Host and port, to connect to.
+    pub(crate) fn door(&self) -> Result<(&str, u16), ConnectError> {
+        let url = self.url();
+        let host = url
+            .host_str()
+            .ok_or_else(|| ConnectError::Address(url.to_string()))?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        Ok((bare, url.port().unwrap_or(self.default_port())))
     }
 }
 
@@ -111,7 +125,7 @@ pub(crate) async fn connections(
         });
         let began = Instant::now();
         let ended = tokio::select! {
-            ended = gone(setup, parts, report, way, ready.take()) => Some(ended),
+            ended = gone(setup, parts, report, way, (ready.take(), order.failures)) => Some(ended),
             (better, line) = back(setup, parts, at, &mut order.returns) => {
                 order.at = better;
                 ready = Some(line);
@@ -125,15 +139,15 @@ pub(crate) async fn connections(
             tracing::info!("A better way to Studio is open again.");
             continue;
         };
-        let (error, refused) = match ended {
+        let (error, refused, silent) = match ended {
             Ok(end) => {
                 if let (true, Way::Broker { discard, .. }) = (end.discard, way) {
                     discard.store(true, Ordering::Relaxed);
                 }
-                (end.why.to_owned(), false)
+                (end.why.to_owned(), false, false)
             }
             Err(Fault::Setup(error)) => return Err(error),
-            Err(Fault::Connect(error)) => (chain(&error), error.is_refusal()),
+            Err(Fault::Connect(error)) => (chain(&error), error.is_refusal(), error.is_silence()),
         };
         order.failed(began.elapsed(), setup.ways.len());
         let wait = backoff.delay(order.failures, runtime::random());
@@ -153,21 +167,32 @@ pub(crate) async fn connections(
             status.last_error = Some(error);
             status.next_try_ms = u64::try_from(wait.as_millis()).ok();
         });
-        sleep(wait).await;
+        // With several ways, the next one was not the one that was silent.
+        let silent = silent && setup.ways.len() == 1;
+        let tls = session::tls(&setup.face(), &parts.clock)?;
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = knock::wakes(&setup.ways[order.at], setup.proxy.as_ref(), &tls, silent) => {}
+        }
     }
 }
 
 /// One way, from its opening to the end of its connection. `ready` is a connection that is open already.
+/// After failures it is asked first whether anybody listens: that takes less time than opening a
+/// connection to nobody. A proxy always listens, and may take longer to connect than is waited there.
 async fn gone(
     setup: &Setup,
     parts: &Parts,
     report: &mpsc::Sender<Input>,
     way: &Way,
-    ready: Option<Line>,
+    (ready, failures): (Option<Line>, u32),
 ) -> Result<End, Fault> {
+    if ready.is_none() && failures > 0 && setup.proxy.is_none() {
+        let _closed_again = knock::reach(way, None).await?;
+    }
     let line = match ready {
         Some(line) => line,
-        None => session::open(setup, parts, way).await?,
+        None => session::open(setup, &parts.clock, way, Purpose::Talk).await?,
     };
     Ok(session::talk(line, report).await?)
 }
@@ -184,7 +209,7 @@ async fn back(setup: &Setup, parts: &Parts, at: usize, tries: &mut u32) -> (usiz
         *tries = tries.saturating_add(1);
         sleep(pause.delay(*tries, runtime::random())).await;
         for (place, way) in setup.ways.iter().enumerate().take(at) {
-            match session::open(setup, parts, way).await {
+            match session::open(setup, &parts.clock, way, Purpose::Talk).await {
                 Ok(line) => return (place, line),
                 Err(Fault::Setup(error)) => tracing::debug!(error = chain(&error), "No way back."),
                 Err(Fault::Connect(error)) => {

@@ -46,6 +46,24 @@ impl<T> Task<T> {
         self.0.abort();
     }
 
+    /// Lets it go on by itself to its end; its value still comes by what is given back, for whoever
+    /// waits. A panic in it is whoever waits to see.
+    pub fn outlives(self) -> impl Future<Output = Result<T, Ended>> + Send
+    where
+        T: Send + 'static,
+    {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let keeper = async move {
+            let _nobody_waits = tell.send(self.await);
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is about the task that nobody owns any more; it ends with that"
+        )]
+        tokio::spawn(keeper);
+        async move { told.await.unwrap_or(Err(Ended::Aborted)) }
+    }
+
     /// Whether it has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -12,6 +12,8 @@ const ID_LIMIT: usize = 128;
 pub enum Tree {
     Alerts,
     Assets,
+    /// Who did what.
+    Audit,
     Cameras,
     /// Signed commands that are remembered.
     Commands,
@@ -39,6 +41,7 @@ impl Tree {
         match self {
             Self::Alerts => "alerts",
             Self::Assets => "assets",
+            Self::Audit => "audit",
             Self::Cameras => "cameras",
             Self::Commands => "commands",
             Self::Destinations => "destinations",
@@ -58,8 +61,8 @@ impl Tree {
 }
 
 /// Kinds that tell what was done up to this moment. They are in no copy: with an old one of them
-/// things would be taken for not done that were.
-const OF_THE_MOMENT: [Tree; 3] = [Tree::Commands, Tree::Link, Tree::Outbox];
+/// things would be taken for not done that were. (An old audit would do no harm, but it is long.)
+const OF_THE_MOMENT: [Tree; 4] = [Tree::Audit, Tree::Commands, Tree::Link, Tree::Outbox];
 
 /// Whether a key belongs into a copy of the database.
 pub(crate) fn is_copied(key: &[u8]) -> bool {

@@ -106,6 +106,7 @@ async fn nonsense_is_refused_and_changes_nothing() {
         "/api/destinations",
         "/api/timelines",
         "/api/streams",
+        "/api/pairing",
         "/api/preview/start",
         "/api/preview/go-live",
         "/api/timeline-execution/start",

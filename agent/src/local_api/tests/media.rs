@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
+use std::sync::atomic::Ordering;
 use tokio_stream::StreamExt;
 use tower::ServiceExt;
 
@@ -111,6 +112,37 @@ async fn a_session_is_offered_kept_and_ended_under_our_own_address() {
             404,
             "{path}"
         );
+    }
+    server.abort();
+}
+
+#[tokio::test]
+async fn one_preview_too_many_is_refused_with_what_to_do_and_those_that_are_open_go_on() {
+    let (address, server) = echo().await;
+    let stage = Stage::beside(address);
+    stage.server.viewers.store(20, Ordering::SeqCst);
+    let offered = stage.send("POST", "/whep/cam/1/whep", &[], "v=0").await;
+    let listed = stage.get("/hls/preview/index.m3u8").await;
+    for back in [offered, listed] {
+        assert_eq!(back.refusal(), (503, "BUSY".into(), String::new()));
+        let advice = back.json()["error"]["remediation"].to_string();
+        assert!(advice.contains("preview.sessions"), "{advice}");
+    }
+    for (method, path) in [
+        ("GET", "/hls/preview/main_stream.m3u8?session=4"),
+        ("OPTIONS", "/whep/program_rtc/whep"),
+        ("PATCH", "/whep/program_rtc/whep/5e55"),
+        ("DELETE", "/whep/program_rtc/whep/5e55"),
+    ] {
+        let back = stage.send(method, path, &[], "").await;
+        assert_eq!(back.status, 200, "{method} {path}");
+    }
+    stage.server.viewers.store(19, Ordering::SeqCst);
+    for _ in 0..2 {
+        let offered = stage
+            .send("POST", "/whep/program_rtc/whep", &[], "v=0")
+            .await;
+        assert_eq!(offered.status, 201);
     }
     server.abort();
 }

@@ -3,25 +3,32 @@
 
 use crate::alerts::{Keeper, KeeperParts, OwnPorts, Reach};
 use crate::assets::Assets;
+use crate::audit::Audit;
+use crate::config::{Document, Layers};
 use crate::health::{Health, History, Report};
-use crate::local_api::{AppState, MediaAddresses, router};
+use crate::link::{self, Joints};
+use crate::local_api::{AppState, MediaAddresses};
 use crate::modules::view::ActiveStreamView;
 use crate::modules::{Media, Parts, Records, Router};
 use crate::outage::Outage;
+use crate::reporter::Reporter;
+use crate::settings::Settings;
 use crate::show::{
     DestinationAddress, DestinationState, DestinationStatus, Mode, Position, Request, Show,
     ShowError, ShowStatus, ShownTimeline, StreamState, StreamStatus,
 };
 use crate::telemetry::{Metrics, System, Watched};
+use crate::uptime::Uptime;
+use crate::viewing::{Count, Limits, Viewing};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use engine::mediamtx::{Probe, ProbeError};
 use futures_util::future::BoxFuture;
-use model::{Camera, Graphic, GraphicKind, ProfileName, Secret};
+use model::{Camera, Graphic, GraphicKind, Secret};
 use runtime::SystemClock;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use store::Store;
 use tower::ServiceExt;
@@ -69,6 +76,8 @@ pub(super) struct Server {
     pub(super) down: AtomicBool,
     /// It is down for so long that it is done without.
     pub(super) absent: AtomicBool,
+    /// Previews that are open.
+    pub(super) viewers: Arc<AtomicUsize>,
     pub(super) probe: Mutex<Option<Result<Probe, ProbeError>>>,
     pub(super) asked: Mutex<Vec<(Camera, Secret)>>,
 }
@@ -115,6 +124,17 @@ impl Media for Shared {
         let result = self.0.probe.lock().unwrap().clone();
         Box::pin(async move { result.unwrap_or(Err(ProbeError::Refused)) })
     }
+}
+
+/// Settings that stand every probe.
+fn keep_settings(store: &Store, show: &Show) -> (Settings, runtime::Task<()>) {
+    let layers = Layers::default();
+    let base = layers.overlaid(&Document::new()).unwrap();
+    let opened = crate::settings::open(layers, base, store.clone());
+    let well: crate::settings::Probe = Arc::new(|_, _| Box::pin(std::future::ready(Ok(()))));
+    let (settings, keeper) = opened.keeper(show.clone(), None, well, || {});
+    let ended = runtime::CancellationToken::new();
+    (settings, runtime::spawn(keeper.run(ended)))
 }
 
 pub(super) struct Stage {
@@ -187,12 +207,30 @@ impl Stage {
         });
         let ended = runtime::CancellationToken::new();
         let alert_keeper = runtime::spawn(alert_keeper.run(ended));
+        let uptime = Uptime::of(tokio::sync::watch::channel(Arc::default()).1);
         let metrics = Arc::new(Metrics::new(Watched {
             show: show.clone(),
             system: system.clone(),
             health: health.clone(),
             alerts: alerts.clone(),
+            uptime: uptime.clone(),
         }));
+        let (settings, settings_keeper) = keep_settings(&store, &show);
+        let viewers = Arc::clone(&server.viewers);
+        let count: Count = Arc::new(move || {
+            let open = viewers.load(Ordering::SeqCst);
+            Box::pin(std::future::ready(Ok(open)))
+        });
+        let limits = Limits {
+            sessions: 20,
+            processor: 95,
+        };
+        let viewing = Viewing::new(Arc::new(move || limits), system.clone(), count);
+        let (audit, audit_keeper) = Audit::open(store.clone()).unwrap();
+        let audit_keeper = runtime::spawn(audit_keeper.run(runtime::CancellationToken::new()));
+        let news = ::link::News::default();
+        let reporter = Reporter::new(show.clone(), news.clone());
+        let (link, link_keeper) = link::open(&store, None);
         let parts = Parts {
             records: Records::new(store, clock.clone()),
             show,
@@ -200,24 +238,43 @@ impl Stage {
             clock,
             metrics: Arc::clone(&metrics),
             health,
-            system,
+            system: system.clone(),
             history: History::default(),
             alerts,
+            uptime,
+            audit,
+            reporter,
             assets: Assets::open(&dir.path().join("assets"), |_| b"png".to_vec()).unwrap(),
-            profile: ProfileName::Reliability,
+            settings,
+            link,
         };
+        let router = Router::new(parts);
+        let ended = runtime::CancellationToken::new();
+        let joints = Joints {
+            supervisor: runtime::Supervisor::new(ended.clone()),
+            router: router.clone(),
+            system,
+            news,
+        };
+        let link_keeper = runtime::spawn(link_keeper.run(joints, ended));
         let addresses = MediaAddresses {
             hls: media,
             webrtc: media,
         };
         let gate = Arc::new(|asked: &engine::mediamtx::gate::Request| asked.path == "preview");
-        let app = AppState::new(Router::new(parts), metrics, addresses, gate).unwrap();
+        let app = AppState::new(router, metrics, addresses, gate, viewing).unwrap();
         Self {
             dir,
             app,
             server,
             reports,
-            keepers: vec![keeper, alert_keeper],
+            keepers: vec![
+                keeper,
+                alert_keeper,
+                settings_keeper,
+                audit_keeper,
+                link_keeper,
+            ],
         }
     }
 
@@ -226,7 +283,7 @@ impl Stage {
     }
 
     pub(super) fn api(&self) -> axum::Router {
-        router(self.app())
+        crate::local_api::router(self.app())
     }
 
     pub(super) fn data(&self) -> std::path::PathBuf {

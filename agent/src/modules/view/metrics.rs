@@ -1,5 +1,6 @@
 //! Figures of the running show and the machine, as they are answered.
 
+use super::UptimeView;
 use crate::health::{Row, Status};
 use crate::show::DestinationState;
 use crate::telemetry::SystemSample;
@@ -18,6 +19,8 @@ pub struct MetricsView {
     pub system: SystemSample,
     /// The program, called `program`, and the cameras that are sent straight to a destination.
     pub streams: Vec<StreamMetrics>,
+    /// How much of the time that something was wanted it was there.
+    pub uptime: UptimeView,
 }
 
 /// The figures of one stream. What is not measured of it is `null`.

@@ -4,22 +4,27 @@
 //! the modules do. `command` carries these values, `local_api` codes them as JSON.
 
 mod alert;
+mod audit;
 mod camera;
 mod catalogue;
 mod destination;
 mod execution;
+mod link;
 mod metrics;
 mod overlay;
 mod preview;
 mod quality;
 mod stream;
 mod timeline;
+mod uptime;
 
 pub use alert::{AlertList, AlertQuery};
+pub use audit::{AuditList, AuditQuery};
 pub use camera::{CameraDraft, CameraPatch, CameraState, CameraTestView, CameraView, TakeRequest};
 pub use catalogue::{AssetView, EmergencyStatusView, KillView, ProfileView, TestPatternRequest};
 pub use destination::{DestinationDraft, DestinationPatch, DestinationView, PresetView};
 pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView, SeekRequest};
+pub use link::{PairDraft, PairView};
 pub use metrics::{DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics};
 pub use overlay::OverlayView;
 pub use preview::{
@@ -29,6 +34,7 @@ pub use preview::{
 pub use quality::QualityHold;
 pub use stream::{StreamDraft, StreamPatch, StreamView};
 pub use timeline::{IssueView, TimelineSummary, TimelineView, ValidationView};
+pub use uptime::{SpanView, TriesView, UptimeView};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;

@@ -2,7 +2,7 @@
 
 use super::{Encoders, Parts};
 use crate::assets::Assets;
-use crate::config::DegradedConfig;
+use crate::config::{Document, Layers};
 use crate::inventory::Inventory;
 use crate::notice::Notices;
 use crate::show::admission::Admission;
@@ -13,7 +13,6 @@ use engine::process::Launcher;
 use overlay::Studio;
 use runtime::{Supervisor, SystemClock};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// Everything that a show needs, without FFmpeg and without a media server.
@@ -31,6 +30,8 @@ pub(in crate::show) fn parts(supervisor: &Supervisor, folder: &tempfile::TempDir
     }));
     let credentials = Credentials::fresh().unwrap();
     let media = MediaMtx::start(supervisor, &launcher, Arc::new(clock), choice, &credentials);
+    let live = Layers::default().overlaid(&Document::new()).unwrap();
+    let live = watch::channel(Arc::new(live)).1;
     let system = System::of(watch::channel(Arc::new(SystemSample::default())).1);
     Parts {
         launcher,
@@ -43,11 +44,8 @@ pub(in crate::show) fn parts(supervisor: &Supervisor, folder: &tempfile::TempDir
         clock,
         encoders: Encoders::default(),
         fillers: Fillers::new(folder.path()),
-        admission: Admission::new(system.clone(), 95),
+        admission: Admission::new(system.clone(), live.clone()),
         system,
-        degraded: DegradedConfig {
-            rules: stream::Rules::default(),
-            banner: Duration::ZERO,
-        },
+        live,
     }
 }

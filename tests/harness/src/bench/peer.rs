@@ -112,12 +112,22 @@ fn graph(cell: Cell, folder: &Path) -> String {
             let (two, heard) = if all == 2 {
                 ("[v0][v1]".to_owned(), "[s0][s1]".to_owned())
             } else {
-                let _ = write!(
-                    graph,
-                    "{pictures}streamselect=inputs={all}:map=0 1[x][y];\
-                     {sounds}astreamselect=inputs={all}:map=0 1[p][q];"
-                );
-                ("[x][y]".to_owned(), "[p][q]".to_owned())
+                // FFmpeg 5.1 aborts where one select has two outputs: each output has a select of its own.
+                for (kind, select, split) in [
+                    ("v", "streamselect", "split"),
+                    ("s", "astreamselect", "asplit"),
+                ] {
+                    for n in 0..all {
+                        let _ = write!(graph, "[{kind}{n}]{split}=2[{kind}{n}x][{kind}{n}y];");
+                    }
+                    for (place, end) in ["x", "y"].into_iter().enumerate() {
+                        for n in 0..all {
+                            let _ = write!(graph, "[{kind}{n}{end}]");
+                        }
+                        let _ = write!(graph, "{select}=inputs={all}:map={place}[{kind}{end}];");
+                    }
+                }
+                ("[vx][vy]".to_owned(), "[sx][sy]".to_owned())
             };
             let _ = write!(
                 graph,

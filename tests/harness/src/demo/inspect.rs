@@ -44,6 +44,10 @@ struct Probe {
 /// Starts the preview, goes live, and looks for a minute.
 pub(super) fn inspect(stage: &mut Stage) -> Result<(), String> {
     let mut verdict = Verdict::default();
+    // A show that ran when the last demo was ended has been resumed, as it should be.
+    let _may_be_idle = stage
+        .api
+        .call("POST", "/api/preview/stop", Some(&json!({})));
     let began = Instant::now();
     command(
         stage,

@@ -110,7 +110,7 @@ fn play(check: bool) -> Result<(), String> {
         }
         if !text.is_empty() {
             number += 1;
-            say(&format!("demo: {number}/5 {text}"));
+            say(&format!("demo: {number}/6 {text}"));
         }
         Ok(())
     })?;
@@ -161,6 +161,15 @@ fn invite(stage: &Stage) {
         .unwrap_or_default();
     lines.push(format!(
         "  lose a camera   kill {process}   ({id}; it comes back after 10 s)"
+    ));
+    let at = format!(" --at {}", stage.studio_port);
+    let (cameras, sandbox) = (stage.cameras.last(), "target/release/studio-sandbox");
+    let other = cameras.map(|camera| camera.scene.id()).unwrap_or_default();
+    lines.push(format!(
+        "  as Studio       {sandbox} send{at} CAMERA_ACTION '{{\"action\":\"to_program\",\"camera_id\":\"{other}\",\"payload\":{{}}}}'"
+    ));
+    lines.push(format!(
+        "                  {sandbox} follow{at}   what the agent tells"
     ));
     lines.push("  log             target/demo/agent.log".to_owned());
     lines.push("  end             Ctrl-C".to_owned());

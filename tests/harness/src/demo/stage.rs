@@ -5,6 +5,7 @@
 use super::film::{self, Pencil};
 use super::scene::{self, Scene};
 use super::script;
+use crate::agent::Agent;
 use crate::child::{Child, until};
 use crate::http::Http;
 use crate::place::{free_port, root};
@@ -32,6 +33,9 @@ const PORTS: [(&str, u16, bool); 7] = [
     ("MEDIAMTX__API_PORT", 9997, false),
 ];
 
+/// Where the stand-in for Studio answers, where nobody has the port.
+const STUDIO_PORT: u16 = 28_090;
+
 /// Where everything that the demo keeps lies.
 pub(super) fn folder() -> PathBuf {
     root().join("target/demo")
@@ -58,6 +62,8 @@ pub(super) struct Stage {
     pub(super) rtsp_port: u16,
     pub(super) moved: Vec<String>,
     pub(super) agent: Child,
+    pub(super) studio_port: u16,
+    _studio: Child,
     site: MediaServer,
     _lock: File,
 }
@@ -78,6 +84,10 @@ fn needed() -> Result<File, String> {
         (
             root().join("target/release/vistter-agent"),
             "the agent is not built: run `make demo`",
+        ),
+        (
+            root().join("target/release/studio-sandbox"),
+            "the stand-in for Studio is not built: run `make demo`",
         ),
         (
             root().join("build/mediamtx"),
@@ -145,8 +155,10 @@ impl Stage {
             record: Some(recordings()),
             ..ServerOptions::default()
         });
-        step("the agent")?;
+        step("a stand-in for Studio")?;
         let data = folder().join("data");
+        let (studio, studio_port) = studio(&data)?;
+        step("the agent")?;
         pencil.png(&scene::still(), &data.join("assets").join(script::STILL));
         pencil.png(&scene::logo(), &data.join("assets").join(script::LOGO));
         let ports = PORTS.map(|(key, wanted, udp)| (key, wanted, port(wanted, udp)));
@@ -164,6 +176,8 @@ impl Stage {
             rtsp_port: ports[1].2,
             moved,
             agent,
+            studio_port,
+            _studio: studio,
             site,
             _lock: lock,
         };
@@ -285,6 +299,38 @@ fn send(scene: Scene, site: &MediaServer) -> Child {
         &arguments.map(str::to_owned),
         &log(scene.id()),
     )
+}
+
+/// Starts a stand-in for Studio, and pairs the agent with it. Gives its port.
+fn studio(data: &Path) -> Result<(Child, u16), String> {
+    let port = port(STUDIO_PORT, false);
+    let binary = root().join("target/release/studio-sandbox");
+    let arguments = ["--http".to_owned(), port.to_string()];
+    let mut child = Child::start(&binary, &arguments, &log("studio"));
+    let http = Http::new(port);
+    let answers = || {
+        http.try_call("GET", "/", None)
+            .is_some_and(|reply| reply.status == 200)
+    };
+    let ready = until(Duration::from_secs(10), || !child.is_running() || answers());
+    if !ready || !child.is_running() {
+        return Err(format!(
+            "the stand-in for Studio does not get ready:\n{}",
+            tail(&child.log())
+        ));
+    }
+    let how = http.get("/").json;
+    let token = http.call("POST", "/token", Some(&json!({}))).json;
+    let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
+    let (address, authority) = (text(&how["studio"]), text(&how["authority"]));
+    let token = text(&token["token"]);
+    // The one before is gone, and its keys with it.
+    let _was_paired = Agent::command(&["unpair"], data);
+    let arguments = ["pair", "--studio", &address, "--ca", &authority, &token];
+    match Agent::command(&arguments, data) {
+        (Some(0), _) => Ok((child, port)),
+        (_, said) => Err(format!("the agent cannot be paired:\n{}", tail(&said))),
+    }
 }
 
 /// A new, empty log.

@@ -46,6 +46,7 @@ impl Core {
             next_trust: None,
             time: TrustedTime::at_boot(config.built, stored.floor),
             booted_at: boot_ms,
+            idle: false,
             nonce: None,
             online: false,
             windows,
@@ -54,6 +55,12 @@ impl Core {
             entries: BTreeMap::new(),
             queue: BTreeSet::new(),
             claims: Claims::default(),
+            events: stored
+                .outbox
+                .values()
+                .filter(|row| row.event.is_some())
+                .count(),
+            overflowed: false,
             outbox: stored.outbox,
             next_number,
             made: 0,

@@ -1,10 +1,10 @@
 //! What is done when: order for each target, holds, cancelling, the emergency stop.
 
-use super::{Core, RESULT_LIMIT, Reason, Stage};
+use super::{Core, Entry, RESULT_LIMIT, Reason, Stage};
 use crate::claims::{Claim, Origin, can_be_held};
 use crate::effect::{Effect, Outcome};
 use crate::record::{Row, RowState};
-use protocol::command::{Command, OnConflict, Scope, Target};
+use protocol::command::{ApplyAfter, Command, Occasion, OnConflict, Scope, Target};
 use protocol::{
     Ack, AckStatus, Code, Event, EventType, Kind, Lane, MessageId, Moment, Percent, Problem,
     Progress, ProgressState, Severity,
@@ -21,6 +21,8 @@ enum Turn {
     Begin,
     /// It stays, and so does what comes behind it for the same targets.
     Wait,
+    /// Its time has not come: what comes behind it does not wait for it.
+    Later,
     /// It waits for an operator.
     Defer,
     /// It is at its end.
@@ -43,21 +45,30 @@ impl Core {
 
     /// Begins whatever can begin, in order: the emergency lane, then by the time of signing.
     pub(super) fn advance(&mut self, boot_ms: u64, out: &mut Vec<Effect>) {
-        // Beginning one command can end others (cancel, emergency), so the queue is looked at anew.
+        // A cancel and an emergency stop end others when they begin, so the queue is looked at anew.
         while self.advance_once(boot_ms, out) {}
     }
 
+    /// Entries of the queue, in its order.
+    fn queued(&self) -> impl Iterator<Item = &Entry> {
+        let queue = self.queue.iter();
+        queue.filter_map(|(_, _, id)| self.entries.get(id))
+    }
+
+    /// One walk along the queue. Says whether what it has passed has to be looked at again.
     fn advance_once(&mut self, boot_ms: u64, out: &mut Vec<Effect>) -> bool {
+        if !self.queued().any(|entry| entry.stage == Stage::Waiting) {
+            return false;
+        }
         let now = self.now(boot_ms);
         let mut busy: Vec<Target> = self
-            .queue
-            .iter()
-            .filter_map(|(_, _, id)| self.entries.get(id))
+            .queued()
             .filter(|entry| matches!(entry.stage, Stage::Running | Stage::Starting))
             .filter_map(|entry| entry.command.as_ref())
             .flat_map(Command::targets)
             .collect();
-        for (_, _, id) in self.queue.clone() {
+        let queue: Vec<MessageId> = self.queue.iter().map(|(_, _, id)| id.clone()).collect();
+        for id in queue {
             let Some(entry) = self.entries.get(&id) else {
                 continue;
             };
@@ -74,13 +85,18 @@ impl Core {
             let targets = command.targets();
             match self.turn(&id, &targets, &busy, now, boot_ms) {
                 Turn::Begin => {
+                    let ends_others =
+                        matches!(command, Command::Cancel(_) | Command::EmergencyStop(_));
                     self.start(&id, now, out);
-                    return true;
+                    if ends_others {
+                        return true;
+                    }
                 }
                 Turn::End(status, problem) => {
                     self.end(&id, status, Some(problem), None, now);
-                    return true;
+                    continue;
                 }
+                Turn::Later => continue,
                 Turn::Defer => self.defer(&id, now),
                 Turn::Wait => {}
             }
@@ -128,6 +144,14 @@ impl Core {
         if is_stop {
             return Turn::Begin;
         }
+        let is_due = match command.waits_for() {
+            Some(ApplyAfter::At(at)) => now.is_past(*at),
+            Some(ApplyAfter::When(Occasion::Idle)) => self.idle,
+            Some(ApplyAfter::When(Occasion::Now | Occasion::Reboot)) | None => true,
+        };
+        if !is_due {
+            return Turn::Later;
+        }
         if targets
             .iter()
             .any(|target| busy.iter().any(|other| target.meets(other)))
@@ -165,6 +189,7 @@ impl Core {
             duplicate: false,
         };
         self.keep(Kind::Ack, Some(correlation), ack, now);
+        self.write_down(id, AckStatus::Deferred, Some(Code::OverrideActive));
     }
 
     fn start(&mut self, id: &MessageId, now: Moment, out: &mut Vec<Effect>) {
@@ -464,7 +489,7 @@ impl Core {
             severity: Severity::Info,
             context,
         };
-        self.tell(&event, boot_ms, out);
+        self.tell(&event, None, boot_ms, out);
     }
 
     /// How far a running command is. At most two a second are sent; the one with 100 % is kept.

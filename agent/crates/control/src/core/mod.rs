@@ -10,12 +10,12 @@ mod session;
 
 use crate::claims::Claims;
 use crate::effect::{Alert, BatchId, Effect};
-use crate::record::{CommandRow, Memory, OutboxRow, Row, RowState};
+use crate::record::{AuditRow, CommandRow, Memory, OutboxRow, Row, RowState};
 use protocol::command::{Command, CommandType};
 use protocol::{
-    Ack, AckStatus, ChainHead, Digest, Event, EventType, Flags, Kind, Lane, Link, Message,
-    MessageId, Moment, Nonce, Problem, Semver, Severity, SigningKey, Timestamp, Trust, TrustedTime,
-    Window,
+    Ack, AckStatus, ChainHead, Code, Digest, Event, EventType, Flags, Kind, Lane, Link, Message,
+    MessageId, Metrics, Moment, Nonce, Problem, Semver, Severity, SigningKey, Timestamp, Trust,
+    TrustedTime, Window,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,8 +27,12 @@ pub const QUEUE_LIMIT: usize = 1_024;
 /// Most commands that are remembered; further ones are answered `BUSY`.
 pub const RECORD_LIMIT: usize = 65_536;
 
-/// Most messages that wait for their receipt. Beyond it commands are answered `BUSY` and events are lost.
+/// Most messages that wait for their receipt. Beyond it commands are answered `BUSY`.
 pub const OUTBOX_LIMIT: usize = 10_000;
+
+/// Most events among them. A further one takes the place of the oldest of those that matter least, so
+/// that events never cost a command its answer.
+pub const EVENT_LIMIT: usize = 4_000;
 
 /// Largest reply of a command, and largest account of why it failed, as JSON in bytes. Half an envelope:
 /// the answer that carries it can always be sent and kept.
@@ -118,6 +122,8 @@ pub struct Core {
     next_trust: Option<Trust>,
     time: TrustedTime,
     booted_at: u64,
+    /// No show runs, as far as was told.
+    idle: bool,
     nonce: Option<Nonce>,
     online: bool,
     windows: BTreeMap<Lane, Window>,
@@ -128,6 +134,10 @@ pub struct Core {
     queue: BTreeSet<(Lane, Timestamp, MessageId)>,
     claims: Claims,
     outbox: BTreeMap<u64, OutboxRow>,
+    /// How many of the outbox are events.
+    events: usize,
+    /// Studio was told that events give way, and there has not been room again since.
+    overflowed: bool,
     next_number: u64,
     made: u64,
     boot_id: MessageId,
@@ -152,6 +162,12 @@ impl Core {
     #[must_use]
     pub fn now(&self, boot_ms: u64) -> Moment {
         self.time.now(boot_ms)
+    }
+
+    /// Whether no show runs. To be told before each other call: what waits for the end of the show begins
+    /// with one.
+    pub const fn set_idle(&mut self, idle: bool) {
+        self.idle = idle;
     }
 
     /// Highest ordinary sequence number that was accepted in this epoch; for the hello.
@@ -326,6 +342,17 @@ impl Core {
         payload: T,
         now: Moment,
     ) {
+        self.keep_as(kind, correlation_id, payload, None, now);
+    }
+
+    fn keep_as<T: Serialize>(
+        &mut self,
+        kind: Kind,
+        correlation_id: Option<MessageId>,
+        payload: T,
+        event: Option<Severity>,
+        now: Moment,
+    ) {
         let link = self.chain.next();
         let (message_id, envelope) = self.envelope(kind, correlation_id, payload, Some(link), now);
         self.chain.advance(&envelope);
@@ -333,8 +360,10 @@ impl Core {
             number: self.next_number,
             message_id,
             envelope,
+            event,
         };
         self.next_number += 1;
+        self.events += usize::from(event.is_some());
         self.outbox.insert(row.number, row.clone());
         self.after.push(After::Send(row.number));
         self.rows.push(Row::Outbox(row));
@@ -365,6 +394,7 @@ impl Core {
         result: Option<Value>,
         now: Moment,
     ) {
+        self.write_down(id, status, error.as_ref().map(|error| error.code));
         let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
@@ -392,20 +422,105 @@ impl Core {
         self.keep(Kind::Ack, Some(correlation_id), ack, now);
     }
 
-    /// Something that happened, for Studio. Lost when the outbox is full.
-    pub fn event(&mut self, event: &Event, boot_ms: u64) -> Vec<Effect> {
+    /// Writes down what becomes of a command, in the batch that makes it so.
+    fn write_down(&mut self, id: &MessageId, status: AckStatus, code: Option<Code>) {
+        let Some(entry) = self.entries.get(id) else {
+            return;
+        };
+        let row = AuditRow {
+            message_id: id.clone(),
+            correlation_id: entry.row.correlation_id.clone(),
+            kind: entry.row.kind,
+            signer: entry.row.signer.clone(),
+            targets: entry
+                .command
+                .as_ref()
+                .map(Command::targets)
+                .unwrap_or_default(),
+            status,
+            code,
+        };
+        self.rows.push(Row::Audit(Box::new(row)));
+    }
+
+    /// Something that happened, for Studio, and the command that it belongs to, if it does to one. Where
+    /// too many events wait, the oldest of those that matter least gives way.
+    pub fn event(
+        &mut self,
+        event: &Event,
+        correlation_id: Option<MessageId>,
+        boot_ms: u64,
+    ) -> Vec<Effect> {
         let mut out = Vec::new();
-        self.tell(event, boot_ms, &mut out);
+        self.tell(event, correlation_id, boot_ms, &mut out);
         self.finish(boot_ms, out)
     }
 
-    fn tell(&mut self, event: &Event, boot_ms: u64, out: &mut Vec<Effect>) {
-        if self.outbox.len() >= OUTBOX_LIMIT {
-            out.push(Effect::Dropped);
-            return;
-        }
+    fn tell(
+        &mut self,
+        event: &Event,
+        correlation_id: Option<MessageId>,
+        boot_ms: u64,
+        out: &mut Vec<Effect>,
+    ) {
         let now = self.now(boot_ms);
-        self.keep(Kind::Event, None, event, now);
+        if self.events >= EVENT_LIMIT {
+            out.push(Effect::Dropped);
+            if !self.evict(event.severity) {
+                return;
+            }
+            if !self.overflowed && self.evict(Severity::Critical) {
+                out.push(Effect::Dropped);
+                self.overflowed = true;
+                let overflow = Event {
+                    event_type: EventType::OutboxOverflow,
+                    severity: Severity::Warning,
+                    context: serde_json::Map::from_iter([("limit".to_owned(), json!(EVENT_LIMIT))]),
+                };
+                let severity = Some(overflow.severity);
+                self.keep_as(Kind::Event, None, overflow, severity, now);
+            }
+        }
+        let severity = Some(event.severity);
+        self.keep_as(Kind::Event, correlation_id, event, severity, now);
+    }
+
+    /// Makes room for an event of this severity: the oldest of those that matter least goes. Says no
+    /// where all that wait matter more.
+    fn evict(&mut self, severity: Severity) -> bool {
+        let waiting = self.outbox.values();
+        let least = waiting
+            .filter_map(|row| Some((row.event?, row.number)))
+            .min()
+            .filter(|(least, _)| *least <= severity);
+        if let Some((_, number)) = least {
+            self.forget_sent(number);
+        }
+        least.is_some()
+    }
+
+    /// A message need not be sent any more.
+    fn forget_sent(&mut self, number: u64) {
+        if let Some(row) = self.outbox.remove(&number) {
+            self.events -= usize::from(row.event.is_some());
+            self.overflowed &= self.events > EVENT_LIMIT / 2;
+            let unwritten = |row: &Row| matches!(row, Row::Outbox(row) if row.number == number);
+            if let Some(place) = self.rows.iter().position(unwritten) {
+                // It never came to the disk: while that takes nothing, what waits for it stays bounded.
+                self.rows.remove(place);
+                let sends = |after: &After| matches!(after, After::Send(n) if *n == number);
+                self.after.retain(|after| !sends(after));
+            } else {
+                self.rows.push(Row::Sent(number));
+            }
+        }
+    }
+
+    /// The envelope of figures. Not kept: newer ones follow.
+    #[must_use]
+    pub fn metrics(&mut self, metrics: &Metrics, boot_ms: u64) -> Vec<u8> {
+        let now = self.now(boot_ms);
+        self.envelope(Kind::Metrics, None, metrics, None, now).1
     }
 
     fn alert(&mut self, alert: Alert, boot_ms: u64, out: &mut Vec<Effect>) {
@@ -424,7 +539,7 @@ impl Core {
             severity: Severity::Critical,
             context,
         };
-        self.tell(&event, boot_ms, out);
+        self.tell(&event, None, boot_ms, out);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Core, Entry, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, Stage};
 use crate::claims::Origin;
-use crate::effect::{Alert, Effect};
+use crate::effect::{Alert, Effect, TurnedAway};
 use crate::record::{CommandRow, Memory, Row, RowState};
 use protocol::command::{Command, CommandType, OnConflict};
 use protocol::{
@@ -26,17 +26,26 @@ impl Core {
                 if matches!(refusal.error, VerifyError::Audience) {
                     self.alert(Alert::WrongDevice, boot_ms, &mut out);
                 }
+                let mut turned_away = TurnedAway {
+                    code: refusal.error.code(),
+                    about: None,
+                    read: None,
+                };
                 if let Some(about) = refusal.about {
                     let known = self.entries.get(&about.message_id);
                     // What was dealt with before is answered as it was, even if it is over by now.
                     if known.is_some_and(|known| known.row.digest == about.digest) {
                         self.repeat(&about.message_id, now, &mut out);
-                    } else {
-                        let problem = refusal.error.problem();
-                        let (id, correlation) = (&about.message_id, &about.correlation_id);
-                        self.refuse(id, correlation, problem, now, &mut out);
+                        return self.finish(boot_ms, out);
                     }
+                    let problem = refusal.error.problem();
+                    let (id, correlation) = (&about.message_id, &about.correlation_id);
+                    self.refuse(id, correlation, problem, now, &mut out);
+                    turned_away.about = Some((id.clone(), correlation.clone()));
+                    let kind = CommandType::from_text(&about.kind);
+                    turned_away.read = Some((kind, about.signer.clone()));
                 }
+                out.push(Effect::TurnedAway(Box::new(turned_away)));
             }
         }
         self.finish(boot_ms, out)
@@ -55,34 +64,34 @@ impl Core {
                 self.repeat(&message.message_id, now, out);
             } else {
                 self.alert(Alert::BodyChanged, boot_ms, out);
-                self.replayed(message, "another body under a known id", now, out);
+                self.replayed(verified, "another body under a known id", now, out);
             }
             return;
         }
         if !self.would_remember(message) {
             let reason = "it may have been done before this device lost its memory";
-            return self.replayed(message, reason, now, out);
+            return self.replayed(verified, reason, now, out);
         }
         if message.epoch != self.trust.epoch() {
-            return self.replayed(message, "another epoch than the keyset's", now, out);
+            return self.replayed(verified, "another epoch than the keyset's", now, out);
         }
         let lane = message.lane();
         match self.windows.entry(lane).or_default().judge(message.seq) {
             SeqVerdict::Fresh => {}
             SeqVerdict::Seen => {
-                return self.replayed(message, "the sequence number was used", now, out);
+                return self.replayed(verified, "the sequence number was used", now, out);
             }
             SeqVerdict::TooOld => {
-                return self.replayed(message, "the sequence number is too old", now, out);
+                return self.replayed(verified, "the sequence number is too old", now, out);
             }
             SeqVerdict::TooFar => {
                 self.alert(Alert::Leap, boot_ms, out);
-                return self.replayed(message, "the sequence number is out of reach", now, out);
+                return self.replayed(verified, "the sequence number is out of reach", now, out);
             }
         }
         if self.is_full(lane) {
             let problem = Code::Busy.with_message("too many commands are under way");
-            return self.turn_away(message, problem, now, out);
+            return self.turn_away(verified, problem, now, out);
         }
         let window = self.windows.remove(&lane).unwrap_or_default();
         self.windows.insert(lane, window.marked(message.seq));
@@ -131,6 +140,7 @@ impl Core {
         }
         self.queue.insert((lane, row.timestamp, id.clone()));
         self.rows.push(Row::Command(Box::new(row)));
+        self.write_down(&id, AckStatus::Accepted, None);
         self.after.push(super::After::Accepted(id.clone()));
         let ack = Ack {
             message_id: id,
@@ -254,24 +264,32 @@ impl Core {
 
     fn replayed(
         &mut self,
-        message: &CommandMessage,
+        verified: &Verified<CommandMessage>,
         reason: &str,
         now: Moment,
         out: &mut Vec<Effect>,
     ) {
-        self.turn_away(message, Code::ReplayDetected.with_message(reason), now, out);
+        let problem = Code::ReplayDetected.with_message(reason);
+        self.turn_away(verified, problem, now, out);
     }
 
     /// Refuses without remembering.
     fn turn_away(
         &mut self,
-        message: &CommandMessage,
+        verified: &Verified<CommandMessage>,
         problem: Problem,
         now: Moment,
         out: &mut Vec<Effect>,
     ) {
-        out.push(Effect::Refused(problem.code));
+        let message = verified.get();
         let (id, correlation) = (&message.message_id, &message.correlation_id);
+        let kind = CommandType::from_text(&message.kind);
+        out.push(Effect::Refused(problem.code));
+        out.push(Effect::TurnedAway(Box::new(TurnedAway {
+            code: problem.code,
+            about: Some((id.clone(), correlation.clone())),
+            read: Some((kind, verified.signer().clone())),
+        })));
         self.refuse(id, correlation, problem, now, out);
     }
 

@@ -106,8 +106,7 @@ impl Core {
                     .map(|row| row.number)
                     .collect();
                 for number in over {
-                    self.outbox.remove(&number);
-                    self.rows.push(Row::Sent(number));
+                    self.forget_sent(number);
                 }
             }
             Err(error) => out.push(Effect::Refused(error.code())),

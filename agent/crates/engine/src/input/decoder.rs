@@ -17,6 +17,8 @@ use std::time::Duration;
 const QUEUE: usize = 8;
 /// Most buffers of a source: its queue, what the mixer and the encoders' queues hold, and one to fill.
 const BUFFERS: usize = 40;
+/// After so many pictures, memory that they did not need is given back.
+const REST: u64 = 512;
 /// Pieces of sound that may wait: more than a second.
 const PIECES: usize = 64;
 /// A live source whose sound goes on is started again when there was no picture for so long.
@@ -274,7 +276,10 @@ impl Decoder {
         }
         let shared = self.shared.clone();
         let pts_ns = self.time(head);
-        shared.frames_in.fetch_add(1, Ordering::Relaxed);
+        let count = shared.frames_in.fetch_add(1, Ordering::Relaxed);
+        if count % REST == REST - 1 {
+            self.pool.rest();
+        }
         if !self.live && pts_ns < self.stale_before() {
             return Ok(reader.skip(head)?);
         }

@@ -82,6 +82,8 @@ pub(crate) struct Pool {
     size: Size,
     most: usize,
     frames: Vec<Arc<FrameBuf>>,
+    /// How many were in use at once since the last [`Pool::rest`].
+    peak: usize,
 }
 
 impl Pool {
@@ -90,6 +92,7 @@ impl Pool {
             size,
             most,
             frames: Vec::new(),
+            peak: 0,
         }
     }
 
@@ -100,6 +103,7 @@ impl Pool {
             size,
             most: count,
             frames: frames.collect(),
+            peak: 0,
         }
     }
 
@@ -128,13 +132,31 @@ impl Pool {
     /// The index of a buffer that nobody else holds; `None` when all `most` are in use.
     pub(crate) fn free(&mut self) -> Option<usize> {
         let held = |f: &mut Arc<FrameBuf>| Arc::get_mut(f).is_some();
-        if let Some(index) = self.frames.iter_mut().position(held) {
-            return Some(index);
+        let index = match self.frames.iter_mut().position(held) {
+            Some(index) => index,
+            None if self.frames.len() < self.most => {
+                self.frames.push(Arc::new(FrameBuf::blank(self.size)));
+                self.frames.len() - 1
+            }
+            None => return None,
+        };
+        // The first free one is always taken, so nothing behind this one was needed.
+        self.peak = self.peak.max(index + 1);
+        Some(index)
+    }
+
+    /// Gives memory back: buffers that were not needed since the last call, but for one. For a pool out of
+    /// which nothing is taken, and never on the mixer's thread.
+    pub(crate) fn rest(&mut self) {
+        let keep = std::mem::take(&mut self.peak) + 1;
+        while self.frames.len() > keep
+            && self
+                .frames
+                .last_mut()
+                .is_some_and(|f| Arc::get_mut(f).is_some())
+        {
+            self.frames.pop();
         }
-        (self.frames.len() < self.most).then(|| {
-            self.frames.push(Arc::new(FrameBuf::blank(self.size)));
-            self.frames.len() - 1
-        })
     }
 
     /// The buffer at an index, to be written.
@@ -164,5 +186,31 @@ mod tests {
         drop(held);
         assert_eq!(pool.free(), Some(first));
         drop(also_held);
+    }
+
+    #[test]
+    fn what_a_bad_moment_needed_is_given_back() {
+        let mut pool = Pool::new(Size::new(16, 16).unwrap(), 40);
+        let mut fill = |count: usize| {
+            let held: Vec<_> = (0..count)
+                .map(|_| {
+                    let index = pool.free().unwrap();
+                    pool.share(index).unwrap()
+                })
+                .collect();
+            pool.rest();
+            (held, pool.frames.len())
+        };
+        let (held, kept) = fill(12);
+        assert_eq!(kept, 12);
+        drop(held);
+        // What was needed lately stays, what was needed before that does not.
+        assert_eq!(fill(4).1, 5);
+        assert_eq!(fill(4).1, 5);
+        let (held, kept) = fill(6);
+        assert_eq!(kept, 6);
+        let (also_held, kept) = fill(2);
+        assert_eq!(kept, 8, "nothing that somebody holds goes");
+        drop((held, also_held));
     }
 }

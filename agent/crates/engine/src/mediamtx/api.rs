@@ -71,6 +71,8 @@ pub struct PathState {
     pub tracks: Vec<Track>,
     /// How many read it.
     pub readers: usize,
+    /// How many of them are players: sessions of WebRTC or HLS.
+    pub viewers: usize,
     /// Bytes received since it was made.
     pub inbound_bytes: u64,
     /// Bytes sent to readers since it was made.
@@ -103,7 +105,7 @@ struct RawPath {
     #[serde(default)]
     tracks2: Option<Vec<RawTrack>>,
     #[serde(default)]
-    readers: Option<Vec<serde::de::IgnoredAny>>,
+    readers: Option<Vec<RawReader>>,
     inbound_bytes: u64,
     outbound_bytes: u64,
 }
@@ -114,6 +116,12 @@ struct RawTrack {
     codec: String,
     #[serde(default)]
     codec_props: Option<RawProps>,
+}
+
+#[derive(Deserialize)]
+struct RawReader {
+    #[serde(rename = "type", default)]
+    kind: String,
 }
 
 #[derive(Deserialize)]
@@ -166,12 +174,15 @@ impl From<RawTrack> for Track {
 
 impl From<RawPath> for PathState {
     fn from(raw: RawPath) -> Self {
+        let readers = raw.readers.unwrap_or_default();
+        let plays = |reader: &&RawReader| matches!(&*reader.kind, "webRTCSession" | "hlsSession");
         Self {
             available: raw.available,
             // MediaMTX calls a pulled path online before it has connected.
             online: raw.online && raw.available,
             tracks: raw.tracks2.into_iter().flatten().map(Track::from).collect(),
-            readers: raw.readers.map_or(0, |readers| readers.len()),
+            readers: readers.len(),
+            viewers: readers.iter().filter(plays).count(),
             inbound_bytes: raw.inbound_bytes,
             outbound_bytes: raw.outbound_bytes,
             forwarding: None,

@@ -1,10 +1,12 @@
 //! The mixer's thread: one program frame after the other, one block of sound after the other.
 //!
-//! Nothing here waits for anything but time. Buffers are taken before the first frame; what is no
-//! longer needed goes to the graveyard of the [`Line`] and is dropped by another thread.
+//! Nothing here waits for anything but time, and a moment for a picture that is late. Buffers are taken
+//! before the first frame; what is no longer needed goes to the graveyard of the [`Line`] and is dropped
+//! by another thread.
 
 use super::economy::Economy;
 use super::feed::{BLOCK, Feed, QUEUE};
+use super::patience;
 use super::slot::Slot;
 use super::sound::Sound;
 use super::stats::Meter;
@@ -204,7 +206,10 @@ impl Mixer {
         let meter = &self.line.meter;
         let micros = u32::try_from(late / 1000).unwrap_or(u32::MAX);
         meter.worst_late_us.fetch_max(micros, Ordering::Relaxed);
+        let mut waited = 0;
         if self.economy.wants(n, plan.picture) {
+            let end = due + nanos(patience::PATIENCE);
+            waited = patience::wait(&mut self.slots, plan.picture, (tick, zero), end);
             self.hand_on(n, &plan, due, (tick, late));
         } else {
             meter.spared.fetch_add(1, Ordering::Relaxed);
@@ -214,7 +219,7 @@ impl Mixer {
             slot.idle(tick);
             slot.report();
         }
-        let spent = SystemClock.monotonic_ns() - began;
+        let spent = SystemClock.monotonic_ns() - began - waited;
         let micros = u32::try_from(spent / 1000).unwrap_or(u32::MAX);
         self.line.meter.mix.add(micros);
     }
@@ -235,7 +240,7 @@ impl Mixer {
 
     /// Composes frame `n`, unless it is too late for that, and hands it on to the encoders.
     fn hand_on(&mut self, n: u64, plan: &FramePlan, due: u64, (tick, late): (i64, u64)) {
-        if Duration::from_nanos(late) < self.rate.interval() {
+        if Duration::from_nanos(late) < patience::LATEST {
             let frame = self.compose(plan, tick);
             let before = std::mem::replace(&mut self.last, frame);
             if Arc::strong_count(&before) == 1 {

@@ -10,6 +10,7 @@ mod economy;
 mod encoder;
 mod feed;
 mod mixer;
+mod patience;
 mod priority;
 mod run;
 mod slot;

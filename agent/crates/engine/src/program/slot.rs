@@ -20,6 +20,11 @@ const AHEAD: i64 = 150_000_000;
 /// Neither seen nor heard for so long, a source is off air, nanoseconds.
 const OFF_AIR: i64 = 100_000_000;
 
+/// For so long after a wait in vain a source is not waited for again, nanoseconds.
+const AGAIN: i64 = 1_000_000_000;
+/// After its last new picture a source counts as running on for so long and its own interval.
+const RUNS_ON: i64 = 100_000_000;
+
 /// A source that the mixer holds.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -122,6 +127,19 @@ impl Slot {
         self.current.as_ref()
     }
 
+    /// Whether a picture that is due at a tick, by program time, should have come and is on its way.
+    /// After a wait in vain none is waited for until a second later.
+    pub(super) fn awaits(&self, tick: i64) -> bool {
+        matches!(&self.matter, Matter::Live(live) if live.awaits(tick))
+    }
+
+    /// It was waited for until a tick's patience was over.
+    pub(super) fn give_up(&mut self, tick: i64) {
+        if let Matter::Live(live) = &mut self.matter {
+            live.gave_up = tick;
+        }
+    }
+
     /// While it is off air its newest picture that is due still moves on, without being counted.
     pub(super) fn idle(&mut self, tick: i64) {
         if let Matter::Live(live) = &mut self.matter {
@@ -214,6 +232,10 @@ struct Live {
     jitter_ns: i64,
     /// Of the runs before this one.
     reanchored: u64,
+    /// Program time of the last tick that had a new picture.
+    picked: i64,
+    /// Program time of the last tick at which it was waited for in vain.
+    gave_up: i64,
 }
 
 impl Live {
@@ -233,6 +255,8 @@ impl Live {
             gap_ns: 0,
             jitter_ns: 0,
             reanchored: 0,
+            picked: -OFF_AIR,
+            gave_up: -AGAIN,
         }
     }
 
@@ -338,7 +362,21 @@ impl Live {
             }
             newest = frame;
         }
+        if newest.is_some() {
+            self.picked = tick;
+        }
         newest
+    }
+
+    /// See [`Slot::awaits`].
+    fn awaits(&self, tick: i64) -> bool {
+        let due = |pts| self.timing.due(pts).is_some_and(|due| due <= tick);
+        let interval = self.interval();
+        let next = self.newest_pts.saturating_add(interval);
+        let here = self.waiting.front().map(|arrival| arrival.frame.pts_ns);
+        let runs = self.newest_pts != 0 && tick - self.picked < interval + RUNS_ON;
+        let may = runs && interval > 0 && tick - self.gave_up >= AGAIN;
+        may && !here.is_some_and(due) && due(next)
     }
 }
 

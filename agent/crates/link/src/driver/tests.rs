@@ -2,11 +2,15 @@
 //! unless the test holds it.
 
 use super::*;
+use crate::news::Told;
 use crate::seams::About;
 use crate::studio::{HOUR, NONCE, NOW, Studio, at, id, key, nonce};
 use control::{Config, Stored};
 use protocol::command::CommandType;
-use protocol::{Ack, AckStatus, Capabilities, ClockSource, DeviceState, Flags, verify};
+use protocol::{
+    Ack, AckStatus, Capabilities, ClockSource, DeviceState, Event, EventType, Flags,
+    NetworkMetrics, Percent, Severity, verify,
+};
 use runtime::ManualClock;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -34,6 +38,23 @@ impl Diary {
 /// Stream commands take two steps, of which the first lasts until the command is asked to give up.
 struct TwoSteps(Diary);
 
+/// What the hands measure.
+fn measured() -> Metrics {
+    Metrics {
+        cpu: Percent::new(1.0).unwrap(),
+        gpu: None,
+        memory: None,
+        disk: None,
+        temperature: None,
+        throttled: None,
+        clock_synced: None,
+        network: NetworkMetrics { rx: 0.0, tx: 0.0 },
+        stream_bitrate: Vec::new(),
+        health: None,
+        measured_at: None,
+    }
+}
+
 impl Hands for TwoSteps {
     fn commands(&self) -> BTreeSet<CommandType> {
         CommandType::ALL.iter().copied().collect()
@@ -47,7 +68,15 @@ impl Hands for TwoSteps {
         }
     }
 
-    fn carry_out(&self, command: Command, stop: CancellationToken) -> Work {
+    fn turned_away(&self, refusal: &control::TurnedAway) {
+        self.0.note(refusal.code.as_str());
+    }
+
+    fn figures(&self) -> Option<Metrics> {
+        Some(measured())
+    }
+
+    fn carry_out(&self, command: Command, _: &MessageId, stop: CancellationToken) -> Work {
         let diary = self.0.clone();
         Box::pin(async move {
             if matches!(command, Command::EmergencyStop(_)) {
@@ -71,12 +100,14 @@ impl Hands for TwoSteps {
 struct Rig {
     studio: Studio,
     clock: Arc<ManualClock>,
+    news: News,
     inputs: mpsc::Sender<Input>,
     sent: mpsc::Receiver<Vec<u8>>,
     shown: watch::Receiver<LinkStatus>,
     /// Whoever holds its one permit holds the disk.
     disk: Arc<Semaphore>,
-    _driver: Task<Result<(), KeeperGone>>,
+    driver: Task<Result<(), KeeperGone>>,
+    stop: CancellationToken,
     _keeper: Task<()>,
 }
 
@@ -95,6 +126,7 @@ impl Rig {
         let (inputs, inbox) = mpsc::channel(16);
         let (rows, mut batches) = mpsc::channel::<(BatchId, Vec<Row>)>(1);
         let clock = Arc::new(ManualClock::default());
+        let news = News::default();
         let (status, mut shown) = watch::channel(LinkStatus::default());
         let driver = Driver {
             core,
@@ -102,6 +134,8 @@ impl Rig {
             boot_id: mid(0xb007),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hands,
+            news: news.clone(),
+            figures: Figures::default(),
             inbox,
             report: inputs.clone(),
             rows,
@@ -122,7 +156,8 @@ impl Rig {
                 drop(free);
             }
         });
-        let driver = runtime::spawn(driver.run(effects, CancellationToken::new()));
+        let stop = CancellationToken::new();
+        let driver = runtime::spawn(driver.run(effects, stop.clone()));
         let (out, sent) = mpsc::channel(64);
         let opened = Input::Opened {
             nonce: nonce(),
@@ -137,11 +172,13 @@ impl Rig {
         Self {
             studio,
             clock,
+            news,
             inputs,
             sent,
             shown,
             disk,
-            _driver: driver,
+            driver,
+            stop,
             _keeper: keeper,
         }
     }
@@ -206,6 +243,19 @@ async fn a_command_that_is_taken_back_while_it_runs_gives_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_link_that_ends_lets_the_steps_under_way_come_to_their_ends() {
+    let diary = Diary::default();
+    let rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
+    rig.command(1, "STREAM_CONTROL", &go_live()).await;
+    while diary.read().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    rig.stop.cancel();
+    assert!(matches!(rig.driver.await, Ok(Ok(()))));
+    assert_eq!(diary.read(), ["first step", "first step is over"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_that_expired_while_the_machine_slept_is_not_done() {
     let diary = Diary::default();
     let mut rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
@@ -213,7 +263,8 @@ async fn a_command_that_expired_while_the_machine_slept_is_not_done() {
     rig.command(1, "STREAM_CONTROL", &go_live()).await;
     let ended = rig.end_of(1).await;
     assert_eq!(ended, (AckStatus::Rejected, Some(Code::Expired)));
-    assert!(diary.read().is_empty());
+    // It is written down as turned away, and no step of it was done.
+    assert_eq!(diary.read(), ["EXPIRED"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,4 +287,107 @@ async fn what_the_carrier_keeps_is_settled_when_the_command_is_durable_and_not_b
     let nothing = Input::Delivered(b"{}".to_vec(), delivery(2));
     rig.inputs.send(nothing).await.unwrap();
     assert_eq!(settled.recv().await, Some(2));
+}
+
+impl Rig {
+    /// The kinds of what is sent up to the next metrics, and when those were measured.
+    async fn next_metrics(&mut self) -> (Vec<Kind>, Timestamp) {
+        let mut kinds = Vec::new();
+        loop {
+            let envelope = self.sent.recv().await.unwrap();
+            let kind = Envelope::read(&envelope).unwrap();
+            let kind = Kind::from_payload_type(kind.payload_type()).unwrap();
+            kinds.push(kind);
+            if kind == Kind::Metrics {
+                let (device, key) = (&self.studio.device_id, self.studio.device.public());
+                let metrics = verify::from_device::<Metrics>(&envelope, kind, device, key);
+                let metrics = metrics.unwrap().into_inner().payload;
+                return (kinds, metrics.measured_at.unwrap());
+            }
+        }
+    }
+
+    /// Time goes by, as the driver's ticks see it.
+    async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            self.clock.sleep(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn connect(&mut self) {
+        let (out, sent) = mpsc::channel(64);
+        self.sent = sent;
+        let opened = Input::Opened {
+            nonce: nonce(),
+            out,
+            carrier: Carrier::default(),
+        };
+        self.inputs.send(opened).await.unwrap();
+        let now = u64::try_from(self.clock.since_boot().as_millis()).unwrap();
+        let welcome = self.studio.welcome(NONCE, NOW + now);
+        self.inputs.send(Input::Message(welcome)).await.unwrap();
+    }
+}
+
+fn news() -> Told {
+    let event = Event {
+        event_type: EventType::TimelineState,
+        severity: Severity::Info,
+        context: serde_json::Map::new(),
+    };
+    Told {
+        event,
+        correlation_id: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_of_a_cut_are_sent_after_it_behind_what_waits_with_the_time_of_their_measuring() {
+    let mut rig = Rig::online(Arc::new(TwoSteps(Diary::default()))).await;
+    // The interval of the welcome is thirty seconds.
+    let (_, first) = rig.next_metrics().await;
+    rig.pass(31).await;
+    let (_, second) = rig.next_metrics().await;
+    assert_eq!(second.millis() - first.millis(), 30_000);
+    rig.inputs.send(Input::Closed).await.unwrap();
+    rig.pass(200).await;
+    rig.news.tell(news());
+    rig.pass(1).await;
+    let waiting = rig.shown.borrow().figures_waiting;
+    assert!(
+        (3..=4).contains(&waiting),
+        "{waiting} of 200 s, one a minute"
+    );
+    rig.connect().await;
+    rig.pass(2).await;
+    let mut times = Vec::new();
+    let (before, oldest) = rig.next_metrics().await;
+    let event = before.iter().position(|kind| *kind == Kind::Event);
+    assert!(event.is_some(), "the figures came first: {before:?}");
+    times.push(oldest);
+    for _ in 1..waiting {
+        times.push(rig.next_metrics().await.1);
+    }
+    let apart: Vec<u64> = times
+        .windows(2)
+        .map(|pair| pair[1].millis() - pair[0].millis())
+        .collect();
+    assert!(apart.iter().all(|apart| *apart == 60_000), "{apart:?}");
+    assert!(oldest.millis() - second.millis() <= 31_000);
+    assert_eq!(rig.shown.borrow().figures_waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_a_row_is_told_to_whoever_writes_it_down() {
+    let diary = Diary::default();
+    let rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
+    rig.inputs
+        .send(Input::Message(b"{}".to_vec()))
+        .await
+        .unwrap();
+    while diary.read().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(diary.read(), ["MALFORMED"]);
 }

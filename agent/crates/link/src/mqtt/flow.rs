@@ -8,19 +8,25 @@ use super::Broker;
 use super::topics;
 use crate::delivery::Delivery;
 use crate::driver::{Carrier, Input, OUTGOING};
-use crate::session::{CLOSED, DEAD, End, STOPS, WRITE};
+use crate::session::{CLOSED, DEAD, End, GOODBYE, STOPS, WRITE};
 use bytes::Bytes;
 use protocol::{Code, Nonce, Timestamp, Topics};
 use rumqttc::{
-    AsyncClient, ClientError, ConnectionError, Event, EventLoop, Packet, Publish, QoS, StateError,
-    SubscribeFilter, SubscribeReasonCode, mqttbytes,
+    AsyncClient, ClientError, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS,
+    StateError, SubscribeFilter, SubscribeReasonCode, mqttbytes,
 };
 use runtime::CancellationToken;
-use tokio::sync::mpsc;
+use std::future::pending;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Messages that a broker may have under way to the device. Brokers have 10 to 100 by default.
-const WINDOW: usize = 128;
+/// Messages that a broker may have under way to the device, as many as the dispatcher takes. Brokers wait
+/// at 10 to 100 by default, and some send more: mosquitto 2.0.11 was seen with 191 where it promises 20.
+const WINDOW: usize = 1_024;
+
+/// Bytes of messages that wait to be handed on.
+const HELD_BYTES: usize = 16 << 20;
 
 const TOO_MANY: &str = "the broker does not wait for the device to settle what it sends";
 
@@ -46,6 +52,7 @@ pub(crate) async fn talk(
         }),
         places,
         held,
+        room: Arc::new(Semaphore::new(HELD_BYTES)),
     };
     let writer = Writer {
         client: broker.client,
@@ -54,15 +61,15 @@ pub(crate) async fn talk(
     tokio::select! {
         end = reader.run() => end,
         why = writer.run(broker.since, outgoing, settled) => why.into(),
-        why = release(to_release, report, welcomed) => why.into(),
+        end = release(to_release, report, welcomed) => end,
     }
 }
 
-/// A message that has come, and by what it is settled where the broker keeps it.
-struct Held(Bytes, Option<Delivery>);
+/// A message that has come, by what it is settled where the broker keeps it, and its room.
+struct Held(Bytes, Option<Delivery>, OwnedSemaphorePermit);
 
 impl From<Held> for Input {
-    fn from(Held(bytes, delivery): Held) -> Self {
+    fn from(Held(bytes, delivery, _room): Held) -> Self {
         match delivery {
             Some(delivery) => Self::Delivered(bytes.to_vec(), delivery),
             None => Self::Message(bytes.to_vec()),
@@ -70,19 +77,19 @@ impl From<Held> for Input {
     }
 }
 
-/// Hands on what Studio sent, from its welcome on.
+/// Hands on what Studio sent, from its welcome on. Never ends: without a driver the writer does.
 async fn release(
     mut held: mpsc::Receiver<Held>,
     report: &mpsc::Sender<Input>,
     welcomed: CancellationToken,
-) -> &'static str {
+) -> End {
     welcomed.cancelled().await;
     while let Some(message) = held.recv().await {
         if report.send(message.into()).await.is_err() {
             break;
         }
     }
-    STOPS
+    pending().await
 }
 
 struct Reader<'a> {
@@ -93,6 +100,7 @@ struct Reader<'a> {
     opened: Option<Input>,
     places: mpsc::Sender<u16>,
     held: mpsc::Sender<Held>,
+    room: Arc<Semaphore>,
 }
 
 impl Reader<'_> {
@@ -103,6 +111,7 @@ impl Reader<'_> {
             let packet = match timeout_at(heard + DEAD, self.events.poll()).await {
                 Err(_) => return "nothing came for 12 s".into(),
                 Ok(Err(error)) => return broken(&error, self.report).await,
+                Ok(Ok(Event::Outgoing(Outgoing::Disconnect))) => return CLOSED.into(),
                 Ok(Ok(Event::Outgoing(_))) => continue,
                 Ok(Ok(Event::Incoming(packet))) => packet,
             };
@@ -112,8 +121,10 @@ impl Reader<'_> {
                 Packet::Publish(message) => self.take(message).await,
                 _ => Ok(()),
             };
-            if let Err(end) = taken {
-                return end;
+            match taken {
+                // Without a driver the writer comes to its end, for which the connection is driven on.
+                Err(end) if end.why != STOPS => return end,
+                _ => {}
             }
         }
     }
@@ -138,7 +149,11 @@ impl Reader<'_> {
             }
             QoS::ExactlyOnce => return Err("the broker sends as nobody asked it to".into()),
         };
-        let held = Held(message.payload, delivery);
+        // The library takes no packet that is larger than a message can be.
+        let size = u32::try_from(message.payload.len()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(size);
+        let room = room.map_err(|_full| End::discarding(TOO_MANY))?;
+        let held = Held(message.payload, delivery, room);
         if message.topic == self.topics.commands {
             let taken = self.held.try_send(held);
             taken.map_err(|_full| End::discarding(TOO_MANY))
@@ -211,6 +226,7 @@ impl Writer<'_> {
                 envelope = outgoing.recv() => envelope.map(Asked::Send),
             };
             let Some(asked) = asked else {
+                let _told = timeout(GOODBYE, self.end(since)).await;
                 return CLOSED;
             };
             written = timeout(WRITE, self.put(asked)).await;
@@ -229,6 +245,18 @@ impl Writer<'_> {
         self.client
             .publish(topic, QoS::AtLeastOnce, true, state)
             .await
+    }
+
+    /// Says that the device goes, and that the last will is not needed. The reader ends the connection
+    /// when that is written.
+    async fn end(&self, since: Timestamp) -> Result<(), ClientError> {
+        let state = topics::state(false, since, CLOSED);
+        let topic = self.topics.state.as_str();
+        self.client
+            .publish(topic, QoS::AtLeastOnce, true, state)
+            .await?;
+        self.client.disconnect().await?;
+        pending().await
     }
 
     async fn put(&self, asked: Asked) -> Result<(), ClientError> {

@@ -10,6 +10,8 @@ mod topics;
 pub(crate) use flow::talk;
 
 use crate::channel::{self, ConnectError, OPEN_LIMIT};
+use crate::proxy::Proxy;
+use crate::session::Purpose;
 use protocol::{SIZE_LIMIT, Timestamp, Topics};
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, LastWill, MqttOptions,
@@ -35,6 +37,7 @@ pub(crate) const PORT: u16 = 8883;
 /// How the device comes to the broker.
 pub(crate) struct Access<'a> {
     pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) proxy: Option<&'a Proxy>,
     pub(crate) device: &'a str,
     /// The session's claims.
     pub(crate) password: String,
@@ -51,13 +54,19 @@ pub(crate) struct Broker {
     since: Timestamp,
 }
 
-/// Connects to the broker that `url` names.
-pub(crate) async fn open(url: &Url, access: Access<'_>) -> Result<Broker, ConnectError> {
-    let will = topics::state(false, access.now, "the connection was lost");
-    let will = LastWill::new(&access.topics.state, will, QoS::AtLeastOnce, true);
+/// Connects to the broker that `url` names. An earlier connection ends with that: there is one for a name.
+pub(crate) async fn open(
+    url: &Url,
+    access: Access<'_>,
+    purpose: Purpose,
+) -> Result<Broker, ConnectError> {
     let mut options = access.options(url)?;
-    options.set_last_will(will);
-    let (client, events) = connected(options, url).await?;
+    if purpose == Purpose::Talk {
+        let will = topics::state(false, access.now, "the connection was lost");
+        let will = LastWill::new(&access.topics.state, will, QoS::AtLeastOnce, true);
+        options.set_last_will(will);
+    }
+    let (client, events) = connected(options, url, access.proxy).await?;
     Ok(Broker {
         client,
         events,
@@ -71,7 +80,7 @@ pub(crate) async fn open(url: &Url, access: Access<'_>) -> Result<Broker, Connec
 pub(crate) async fn forget(url: &Url, access: &Access<'_>) -> Result<(), ConnectError> {
     let mut options = access.options(url)?;
     options.set_clean_session(true);
-    let _dropped = connected(options, url).await?;
+    let _dropped = connected(options, url, access.proxy).await?;
     Ok(())
 }
 
@@ -90,6 +99,9 @@ impl Access<'_> {
             .set_keep_alive(KEEP_ALIVE)
             .set_manual_acks(true)
             .set_max_packet_size(SIZE_LIMIT + PACKET_HEAD, SIZE_LIMIT + PACKET_HEAD);
+        if let Some(proxy) = self.proxy {
+            options.set_proxy(proxy.for_mqtt());
+        }
         Ok(options)
     }
 }
@@ -97,6 +109,7 @@ impl Access<'_> {
 async fn connected(
     options: MqttOptions,
     url: &Url,
+    proxy: Option<&Proxy>,
 ) -> Result<(AsyncClient, EventLoop), ConnectError> {
     let (client, mut events) = AsyncClient::new(options, REQUESTS);
     let mut network = NetworkOptions::new();
@@ -106,6 +119,10 @@ async fn connected(
     // The first thing that happens is the broker's answer.
     match events.poll().await {
         Ok(_answer) => Ok((client, events)),
+        Err(ConnectionError::Proxy(source)) => Err(ConnectError::Proxy {
+            proxy: proxy.map(Proxy::place).unwrap_or_default(),
+            source: Box::new(source),
+        }),
         Err(error) => Err(refusal(channel::place(url, PORT), error)),
     }
 }

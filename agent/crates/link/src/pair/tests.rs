@@ -4,8 +4,8 @@ use super::*;
 use crate::studio::{NOW, Studio, at};
 use protocol::Kind;
 use rcgen::{
-    BasicConstraints, CertificateSigningRequestParams, CertifiedIssuer, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use runtime::ManualClock;
 
