@@ -11,8 +11,8 @@
 mod support;
 
 use control::{
-    Claim, EVENT_LIMIT, Effect, HOLD_MS, Origin, Outcome, QUEUE_LIMIT, RESTART_GRACE_MS,
-    RESULT_LIMIT, Row,
+    AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Claim, EVENT_LIMIT, Effect, HOLD_MS, Origin, Outcome,
+    QUEUE_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT, Row,
 };
 use protocol::command::{CommandType, Target, TargetKind};
 use protocol::{
@@ -494,6 +494,39 @@ fn answers_wait_for_the_connection_and_for_their_receipt() {
     rig.core.disconnected();
     rig.connect();
     assert_eq!(rig.answers.len(), before);
+}
+
+#[test]
+fn what_has_no_receipt_is_sent_again_on_the_same_connection() {
+    let mut rig = Rig::online();
+    rig.send(1, "CAMERA_ACTION", &goto("a"));
+    rig.complete(1);
+    let told = |rig: &mut Rig, millis: u64| {
+        let before = rig.told(1).len();
+        rig.pass(millis);
+        rig.told(1).len() - before
+    };
+    assert_eq!(told(&mut rig, AGAIN_AFTER_MS - 1), 0);
+    assert_eq!(told(&mut rig, 1), 2, "in their order");
+    assert_eq!(rig.told(1), [ACCEPTED, COMPLETED, ACCEPTED, COMPLETED]);
+    // The longer it takes, the less often.
+    let accepted = rig.kept_order[0].clone();
+    rig.receipt(&[accepted]);
+    assert_eq!(told(&mut rig, 2 * AGAIN_AFTER_MS - 1), 0);
+    assert_eq!(told(&mut rig, 1), 1);
+    assert_eq!(told(&mut rig, 4 * AGAIN_AFTER_MS), 1);
+    assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 1);
+    assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 1);
+    // Without a connection not at all, and on the next one from the start.
+    rig.core.disconnected();
+    assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 0);
+    let before = rig.told(1).len();
+    rig.connect();
+    assert_eq!(rig.told(1).len(), before + 1);
+    assert_eq!(told(&mut rig, AGAIN_AFTER_MS), 1);
+    let kept = rig.kept_order.clone();
+    rig.receipt(&kept);
+    assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 0);
 }
 
 #[test]

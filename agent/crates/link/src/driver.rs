@@ -185,8 +185,17 @@ impl Driver {
                 effects.extend(self.core.released(&id, now));
             }
         }
+        if self.is_free() {
+            effects.extend(self.core.send_again(now));
+        }
         self.figures(now);
         effects
+    }
+
+    /// Whether the connection takes what it is given: hardly anything waits to be written.
+    fn is_free(&self) -> bool {
+        let is_free = |out: &mpsc::Sender<_>| out.capacity() + BACKFILL >= out.max_capacity();
+        self.out.as_ref().is_some_and(is_free)
     }
 
     /// Sends the figures of this moment when they are due, or keeps them; and sends those of earlier,
@@ -207,8 +216,7 @@ impl Driver {
             }
         }
         for _ in 0..BACKFILL {
-            let is_free = |out: &mpsc::Sender<_>| out.capacity() + BACKFILL >= out.max_capacity();
-            if !is_online || !self.out.as_ref().is_some_and(is_free) {
+            if !is_online || !self.is_free() {
                 return;
             }
             let Some((measured, metrics)) = self.figures.ring.take() else {

@@ -62,6 +62,7 @@ impl Core {
                 .count(),
             overflowed: false,
             outbox: stored.outbox,
+            sent: BTreeMap::new(),
             next_number,
             made: 0,
             chain: ChainHead::new(config.boot_id.clone()),

@@ -38,6 +38,17 @@ pub const EVENT_LIMIT: usize = 4_000;
 /// the answer that carries it can always be sent and kept.
 pub const RESULT_LIMIT: usize = 128 * 1024;
 
+/// A message that has had no receipt for so long is sent again on the same connection: a broker with a
+/// full queue drops what it has acknowledged. Then after twice as long each time, up to
+/// [`AGAIN_AT_MOST_MS`].
+pub const AGAIN_AFTER_MS: u64 = 10_000;
+
+/// Longest time between two times that a message is sent on one connection.
+pub const AGAIN_AT_MOST_MS: u64 = 60_000;
+
+/// Most messages that are sent again at once.
+pub const AGAIN_AT_ONCE: usize = 64;
+
 /// How long after a start a command that was cut short waits for the time to become known.
 pub const RESTART_GRACE_MS: u64 = 5_000;
 
@@ -110,6 +121,15 @@ enum After {
     Trust(Box<Trust>),
 }
 
+/// A message of the outbox on this connection.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    /// When it was sent last.
+    at_ms: u64,
+    /// How long its receipt is waited for.
+    patience_ms: u64,
+}
+
 /// The state of dispatch. See the crate's documentation.
 pub struct Core {
     signer: SigningKey,
@@ -134,6 +154,8 @@ pub struct Core {
     queue: BTreeSet<(Lane, Timestamp, MessageId)>,
     claims: Claims,
     outbox: BTreeMap<u64, OutboxRow>,
+    /// Those of them that were sent on this connection.
+    sent: BTreeMap<u64, Sending>,
     /// How many of the outbox are events.
     events: usize,
     /// Studio was told that events give way, and there has not been room again since.
@@ -208,7 +230,7 @@ impl Core {
             Some((asked, after)) if asked == batch => {
                 self.syncing.clear();
                 for after in after {
-                    self.happens(after, &mut out);
+                    self.happens(after, boot_ms, &mut out);
                 }
             }
             other => self.in_flight = other,
@@ -216,11 +238,11 @@ impl Core {
         self.finish(boot_ms, out)
     }
 
-    fn happens(&mut self, after: After, out: &mut Vec<Effect>) {
+    fn happens(&mut self, after: After, boot_ms: u64, out: &mut Vec<Effect>) {
         match after {
             After::Send(number) => {
-                if let (true, Some(row)) = (self.online, self.outbox.get(&number)) {
-                    out.push(Effect::Send(row.envelope.clone()));
+                if self.online {
+                    self.send(number, boot_ms, out);
                 }
             }
             After::Accepted(id) => {
@@ -501,6 +523,7 @@ impl Core {
 
     /// A message need not be sent any more.
     fn forget_sent(&mut self, number: u64) {
+        self.sent.remove(&number);
         if let Some(row) = self.outbox.remove(&number) {
             self.events -= usize::from(row.event.is_some());
             self.overflowed &= self.events > EVENT_LIMIT / 2;

@@ -1,6 +1,6 @@
 //! The connection and the keys: welcome, receipts, newer keysets and roots.
 
-use super::{After, Core};
+use super::{AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, AGAIN_AT_ONCE, After, Core, Sending};
 use crate::effect::Effect;
 use crate::record::{Memory, Row};
 use protocol::{
@@ -14,6 +14,7 @@ impl Core {
     pub fn connected(&mut self, nonce: Nonce) {
         self.nonce = Some(nonce);
         self.online = false;
+        self.sent.clear();
     }
 
     /// The envelope of the hello of this connection. Not kept: every connection has its own.
@@ -27,6 +28,7 @@ impl Core {
     pub fn disconnected(&mut self) {
         self.nonce = None;
         self.online = false;
+        self.sent.clear();
     }
 
     /// The answer to the hello has come. From here on the time is known, and everything that waits for
@@ -61,13 +63,40 @@ impl Core {
         }
         self.online = true;
         let unsent = self.unsent();
-        let out = self
-            .outbox
-            .values()
-            .filter(|row| !unsent.contains(&row.number))
-            .map(|row| Effect::Send(row.envelope.clone()))
-            .collect();
+        let numbers = self.outbox.keys().filter(|number| !unsent.contains(number));
+        let mut out = Vec::new();
+        for number in numbers.copied().collect::<Vec<_>>() {
+            self.send(number, boot_ms, &mut out);
+        }
         Ok((welcome, self.finish(boot_ms, out)))
+    }
+
+    /// Sends a message of the outbox; from here on its receipt is waited for.
+    pub(super) fn send(&mut self, number: u64, boot_ms: u64, out: &mut Vec<Effect>) {
+        let Some(row) = self.outbox.get(&number) else {
+            return;
+        };
+        out.push(Effect::Send(row.envelope.clone()));
+        let before = self.sent.get(&number);
+        let patience_ms = before.map_or(AGAIN_AFTER_MS, |before| {
+            AGAIN_AT_MOST_MS.min(before.patience_ms * 2)
+        });
+        let at_ms = boot_ms;
+        self.sent.insert(number, Sending { at_ms, patience_ms });
+    }
+
+    /// Sends what should have had its receipt by now, the oldest first. To be called each second while
+    /// nothing else waits to be sent: on a slow line the receipt is late because the message is.
+    pub fn send_again(&mut self, boot_ms: u64) -> Vec<Effect> {
+        let is_due =
+            |sending: &Sending| boot_ms.saturating_sub(sending.at_ms) >= sending.patience_ms;
+        let due = self.sent.iter().filter(|(_, sending)| is_due(sending));
+        let due: Vec<u64> = due.map(|(number, _)| *number).take(AGAIN_AT_ONCE).collect();
+        let mut out = Vec::new();
+        for number in due {
+            self.send(number, boot_ms, &mut out);
+        }
+        out
     }
 
     /// Messages that are sent when their batch is durable, and not before.

@@ -279,6 +279,8 @@ impl Rig {
         self.boot_ms += millis;
         let effects = self.core.tick(self.boot_ms);
         self.take(effects);
+        let effects = self.core.send_again(self.boot_ms);
+        self.take(effects);
     }
 
     pub(crate) fn is_asked(&self, n: u64) -> bool {
