@@ -13,6 +13,9 @@ use tempfile::TempDir;
 pub struct Packets {
     child: Child,
     folder: TempDir,
+    /// Packets at the beginning whose times are not theirs: FFmpeg knows no time of the first one that comes
+    /// by RTSP, and takes it for 0. Where that is a key frame it is kept, some 100 ms before the second.
+    guessed: usize,
     /// Since when packets come, as far as somebody has waited for them.
     since: Cell<Option<Instant>>,
 }
@@ -37,7 +40,8 @@ impl Packets {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("packets").to_string_lossy().into_owned();
         let mut arguments: Vec<&str> = vec!["-hide_banner", "-nostdin", "-loglevel", "error", "-y"];
-        if url.starts_with("rtsp:") {
+        let by_rtsp = url.starts_with("rtsp:");
+        if by_rtsp {
             arguments.extend(["-rtsp_transport", "tcp"]);
         }
         arguments.extend(["-i", url, "-map", "0:v:0", "-c", "copy", "-copyts"]);
@@ -48,6 +52,7 @@ impl Packets {
         Self {
             child,
             folder,
+            guessed: usize::from(by_rtsp),
             since: Cell::new(None),
         }
     }
@@ -72,6 +77,8 @@ impl Packets {
                 times_ms.push(dts.parse::<f64>().unwrap() * unit);
             }
         }
+        let guessed = self.guessed.min(times_ms.len());
+        times_ms.drain(..guessed);
         PacketsSeen { times_ms }
     }
 

@@ -503,7 +503,7 @@ fn what_has_no_receipt_is_sent_again_on_the_same_connection() {
     rig.complete(1);
     let told = |rig: &mut Rig, millis: u64| {
         let before = rig.told(1).len();
-        rig.pass(millis);
+        rig.linger(millis);
         rig.told(1).len() - before
     };
     assert_eq!(told(&mut rig, AGAIN_AFTER_MS - 1), 0);

@@ -47,7 +47,7 @@ pub const AGAIN_AFTER_MS: u64 = 10_000;
 pub const AGAIN_AT_MOST_MS: u64 = 60_000;
 
 /// Most messages that are sent again at once.
-pub const AGAIN_AT_ONCE: usize = 64;
+pub(crate) const AGAIN_AT_ONCE: usize = 64;
 
 /// How long after a start a command that was cut short waits for the time to become known.
 pub const RESTART_GRACE_MS: u64 = 5_000;

@@ -279,6 +279,11 @@ impl Rig {
         self.boot_ms += millis;
         let effects = self.core.tick(self.boot_ms);
         self.take(effects);
+    }
+
+    /// Time passes, and the connection has nothing else to send.
+    pub(crate) fn linger(&mut self, millis: u64) {
+        self.pass(millis);
         let effects = self.core.send_again(self.boot_ms);
         self.take(effects);
     }
