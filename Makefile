@@ -82,8 +82,12 @@ check: ## format, lints, layers, bans, licences, module docs, file sizes
 
 WIRE := wire_attacks wire_drift wire_fuzz dispatch dispatch_attacks dispatch_model
 
-unit: ## tests without cameras
+# The Node that set-up fetched where the system's is too old for the page.
+NODE := PATH="$(CURDIR)/build/node/node_modules/node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)/bin:$$PATH"
+
+unit: ## tests without cameras, and those of the page
 	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store $(WIRE:%=--test %)
+	@$(NODE) npm run --silent --prefix local-ui test
 
 parts: ## the parts against real processes
 	@$(TEST) $(PARTS:%=--test %) $(SERIAL)

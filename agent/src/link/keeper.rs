@@ -154,7 +154,9 @@ impl RowKeeper {
 
 fn place(batch: Batch, row: &Row) -> Result<Batch, KeepError> {
     match row {
-        Row::Command(row) => batch.put(Tree::Commands, row.message_id.as_str(), row),
+        Row::Command(row) | Row::Shed(row) => {
+            batch.put(Tree::Commands, row.message_id.as_str(), row)
+        }
         Row::Forget(id) => batch.delete(Tree::Commands, id.as_str()),
         Row::Window {
             lane,
@@ -259,8 +261,9 @@ impl Keeper for RowKeeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Timestamp;
+    use control::RowState;
     use protocol::command::TargetKind;
+    use protocol::{AckStatus, KeyId, Timestamp};
     use runtime::{Clock, SystemClock};
 
     fn keeper_of(store: Store) -> RowKeeper {
@@ -278,6 +281,27 @@ mod tests {
             message_id: id(9),
             envelope: b"{}".to_vec(),
             event: None,
+        })
+    }
+
+    fn ended(result: Option<Value>) -> Box<CommandRow> {
+        let at = Timestamp::from_millis(1_780_315_200_000);
+        Box::new(CommandRow {
+            message_id: id(7),
+            correlation_id: id(7),
+            kind: None,
+            signer: KeyId::parse("0123456789abcdef").unwrap(),
+            digest: Digest::of(b"signed"),
+            lane: Lane::Ordinary,
+            timestamp: at,
+            expires_at: at,
+            payload: None,
+            state: RowState::Final {
+                status: AckStatus::Completed,
+                error: None,
+                result,
+                at,
+            },
         })
     }
 
@@ -313,6 +337,8 @@ mod tests {
             // In the new epoch nothing ordinary has come yet.
             vec![window(Lane::Emergency, 4, 1)],
             vec![Row::Memory(Memory::Since(Timestamp::from_millis(5)))],
+            vec![Row::Command(ended(Some(Value::from("said"))))],
+            vec![Row::Shed(ended(None))],
         ];
         for rows in batches {
             keeper.keep(&rows).unwrap();

@@ -9,7 +9,7 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{free_port, until};
+use harness::{Dice, free_port, until};
 use integration::brokered::{LONG, Stage, figures, stage};
 use integration::{long, report, slow};
 use protocol::{Ack, AckStatus, Code};
@@ -34,20 +34,6 @@ enum Effect {
     Camera(String),
     /// A timeline of this id: as often as it is done, one.
     Timeline(String),
-}
-
-/// A number of a sequence that its seed repeats.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        // Knuth's MMIX constants; the upper bits are the good ones.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
 }
 
 struct Judge {
@@ -210,7 +196,7 @@ fn of_commands_under_random_kills_none_is_lost_doubled_stuck_or_a_strangers() {
 fn judged(way: Way, rounds: u32, seed: u64) {
     let mut judge = Judge {
         stage: stage(&[way]),
-        dice: Dice(seed),
+        dice: Dice::new(seed),
         numbered: 0,
         cuts: 0,
         outcomes: BTreeMap::new(),

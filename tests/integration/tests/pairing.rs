@@ -11,6 +11,7 @@
 use harness::{Http, Reply, free_port, root, until};
 use integration::brokered::{LONG, Stage, unpaired};
 use integration::{report, slack};
+use protocol::Kind;
 use sandbox::Way;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -260,6 +261,39 @@ fn a_device_that_is_killed_while_it_is_paired_is_paired_or_not() {
         assert_eq!(link["state"], "unpaired", "{link}");
         assert_eq!(link["device_id"], Value::Null, "{link}");
     }
+}
+
+#[test]
+fn an_emergency_stop_stays_in_force_when_the_device_is_unpaired() {
+    let mut stage = unpaired(&[Way::Socket]);
+    let token = stage.studio.token(None);
+    pair(&mut stage, &token, "wss");
+    stage.show_bars();
+    let runs = until(LONG, || program(&stage).0 > 30);
+    assert!(runs, "{}\n{}", stage.agent.status(), stage.agent.log());
+
+    // Unpaired as soon as it is accepted: its steps come to their end all the same.
+    let stop = json!({ "scope": "all", "reason": "test" });
+    let sent = stage.studio.send(&stage.device, "EMERGENCY_STOP", &stop);
+    let accepted = stage.studio.wait_heard(0, LONG, |heard| {
+        heard.kind == Kind::Ack && heard.payload["message_id"] == sent.id.as_str()
+    });
+    assert_eq!(accepted.unwrap().payload["status"], "accepted");
+    unpair_well(&stage);
+    let is_off = |stage: &Stage| stage.agent.status()["mode"] == "idle";
+    assert!(until(LONG, || is_off(&stage)), "{}", stage.agent.status());
+
+    // Neither a new pairing nor a start brings back what it stopped.
+    let token = stage.studio.token(None);
+    pair(&mut stage, &token, "wss");
+    stage.done();
+    let comes_back = |stage: &Stage| until(Duration::from_secs(3), || !is_off(stage));
+    assert!(!comes_back(&stage), "{}", stage.agent.status());
+    stage.agent.kill();
+    stage.agent.start_again();
+    stage.comes_by("wss");
+    stage.done();
+    assert!(!comes_back(&stage), "{}", stage.agent.status());
 }
 
 #[test]

@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Row {
     /// A command, under its message id.
     Command(Box<CommandRow>),
+    /// A command that was at its end before, without what it said: it takes the place of its row.
+    Shed(Box<CommandRow>),
     /// Forgets a command whose time is over.
     Forget(MessageId),
     /// The sequence numbers of a lane in an epoch; those of other epochs are gone.
@@ -132,7 +134,7 @@ pub enum RowState {
         status: AckStatus,
         /// Why, where it did not come true.
         error: Option<Problem>,
-        /// Its reply, where it did.
+        /// Its reply, where it did and as long as it is remembered.
         result: Option<Value>,
         /// When, as far as the time was known.
         at: Timestamp,
@@ -165,7 +167,7 @@ impl Stored {
     /// What a row means.
     pub fn apply(&mut self, row: Row) {
         match row {
-            Row::Command(row) => {
+            Row::Command(row) | Row::Shed(row) => {
                 self.commands.insert(row.message_id.clone(), *row);
             }
             Row::Forget(id) => {

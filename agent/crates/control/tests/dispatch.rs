@@ -12,7 +12,7 @@ mod support;
 
 use control::{
     AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Claim, EVENT_LIMIT, Effect, HOLD_MS, Origin, Outcome,
-    QUEUE_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT, Row,
+    QUEUE_LIMIT, REPLY_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT, Row, RowState,
 };
 use protocol::command::{CommandType, Target, TargetKind};
 use protocol::{
@@ -20,7 +20,7 @@ use protocol::{
 };
 use serde_json::{Value, json};
 use support::studio::{HOUR, NONCE, NOW, at, id, nonce};
-use support::{Rig, goto, mid, overlay, play, reply, stop_all};
+use support::{Answer, Rig, goto, mid, overlay, play, reply, stop_all};
 
 const ACCEPTED: (AckStatus, Option<Code>) = (AckStatus::Accepted, None);
 const COMPLETED: (AckStatus, Option<Code>) = (AckStatus::Completed, None);
@@ -503,7 +503,7 @@ fn what_has_no_receipt_is_sent_again_on_the_same_connection() {
     rig.complete(1);
     let told = |rig: &mut Rig, millis: u64| {
         let before = rig.told(1).len();
-        rig.linger(millis);
+        rig.pass(millis);
         rig.told(1).len() - before
     };
     assert_eq!(told(&mut rig, AGAIN_AFTER_MS - 1), 0);
@@ -566,6 +566,126 @@ fn what_is_long_over_is_forgotten() {
     assert!(rig.durable.commands.contains_key(&mid(1)));
     rig.pass(1);
     assert!(rig.durable.commands.is_empty());
+}
+
+/// So many of the largest replies are too many by a fifth.
+const TOO_MANY: u64 = (REPLY_LIMIT / RESULT_LIMIT) as u64 * 6 / 5;
+
+fn long() -> String {
+    "x".repeat(RESULT_LIMIT - 1_000)
+}
+
+/// A command whose reply, or account of why it failed, is about as long as one may be. Gives its envelope.
+fn talk(rig: &mut Rig, n: u64, comes_true: bool) -> Vec<u8> {
+    rig.boot_ms += 1;
+    let mut value = rig.studio.command_value(n, "CAMERA_ACTION", &goto("a"));
+    value["timestamp"] = json!(at(NOW + rig.boot_ms));
+    value["expires_at"] = json!(at(NOW + rig.boot_ms + HOUR));
+    let envelope = rig.studio.sign(&value);
+    rig.receive(&envelope);
+    assert!(rig.begin(n));
+    let outcome = if comes_true {
+        Outcome::Completed(json!({ "detail": long() }))
+    } else {
+        Outcome::failed(Code::CameraOffline, &long())
+    };
+    rig.done(n, outcome);
+    envelope
+}
+
+fn repeat(rig: &mut Rig, n: u64, envelope: &[u8]) -> Answer {
+    let answered = rig.answers.len();
+    rig.receive(envelope);
+    assert_eq!(rig.answers.len(), answered + 1, "{n} is not answered");
+    let answer = rig.last(n);
+    assert!(answer.duplicate, "{n}");
+    answer
+}
+
+/// What is stored of replies is as much as it may be, and no more.
+fn assert_bounded(rig: &Rig) {
+    let states = rig.durable.commands.values().map(|row| &row.state);
+    let said: usize = states
+        .map(|state| serde_json::to_vec(state).unwrap().len())
+        .sum();
+    let rest = 1_024 * rig.durable.commands.len();
+    assert!(said < REPLY_LIMIT + rest, "{said} bytes");
+    assert!(said > REPLY_LIMIT - 2 * RESULT_LIMIT, "{said} bytes");
+}
+
+#[test]
+fn the_oldest_replies_are_forgotten_and_what_became_of_their_commands_is_not() {
+    let mut rig = Rig::online();
+    let talked = (1..=TOO_MANY).map(|n| talk(&mut rig, n, n != 2));
+    let sent: Vec<Vec<u8>> = talked.collect();
+    assert!(rig.last(1).result.is_some(), "the first answer has it all");
+    assert_bounded(&rig);
+    for restarted in [false, true] {
+        if restarted {
+            rig.power_cut(true);
+            rig.connect();
+        }
+        let first = repeat(&mut rig, 1, &sent[0]);
+        assert_eq!((first.status, first.result), (AckStatus::Completed, None));
+        let second = repeat(&mut rig, 2, &sent[1]);
+        assert_eq!(
+            (second.status, second.code),
+            (AckStatus::Failed, Some(Code::CameraOffline))
+        );
+        let last = repeat(&mut rig, TOO_MANY, sent.last().unwrap());
+        assert_eq!(last.result, Some(json!({ "detail": long() })));
+        assert_bounded(&rig);
+    }
+    assert!(rig.asked.is_empty(), "something was done again");
+    // What is forgotten leaves its room to what comes then.
+    rig.pass(2 * HOUR);
+    assert!(rig.durable.commands.is_empty());
+    for n in TOO_MANY + 1..=2 * TOO_MANY {
+        talk(&mut rig, n, true);
+    }
+    assert_bounded(&rig);
+}
+
+#[test]
+fn a_reply_that_is_just_being_forgotten_does_not_keep_its_command_from_being_answered() {
+    let mut rig = Rig::online();
+    let sent: Vec<Vec<u8>> = (1..TOO_MANY).map(|n| talk(&mut rig, n, true)).collect();
+    let is_shed = |rig: &Rig, n| {
+        let state = &rig.durable.commands[&mid(n)].state;
+        matches!(state, RowState::Final { result: None, .. })
+    };
+    let next = (1..TOO_MANY).find(|n| !is_shed(&rig, *n)).unwrap();
+    rig.send(TOO_MANY, "CAMERA_ACTION", &goto("a"));
+    assert!(rig.begin(TOO_MANY));
+    rig.prompt = false;
+    let reply = Outcome::Completed(json!({ "detail": long() }));
+    rig.done(TOO_MANY, reply);
+    let place = usize::try_from(next - 1).unwrap();
+    let answer = repeat(&mut rig, next, &sent[place]);
+    assert_eq!((answer.status, answer.result), (AckStatus::Completed, None));
+    assert!(!is_shed(&rig, next), "its row waits for the sync");
+    rig.commit();
+    assert!(is_shed(&rig, next));
+}
+
+#[test]
+fn a_store_with_too_many_replies_is_brought_to_the_bound_at_the_start() {
+    let mut rig = Rig::online();
+    let talked = (1..=TOO_MANY).map(|n| talk(&mut rig, n, true));
+    let sent: Vec<Vec<u8>> = talked.collect();
+    for row in rig.durable.commands.values_mut() {
+        if let RowState::Final { result, .. } = &mut row.state {
+            *result = Some(json!({ "detail": long() }));
+        }
+    }
+    rig.power_cut(true);
+    assert_bounded(&rig);
+    rig.connect();
+    let first = repeat(&mut rig, 1, &sent[0]);
+    assert_eq!((first.status, first.result), (AckStatus::Completed, None));
+    let last = repeat(&mut rig, TOO_MANY, sent.last().unwrap());
+    assert!(last.result.is_some());
+    assert!(rig.asked.is_empty());
 }
 
 #[test]

@@ -114,6 +114,9 @@ pub(crate) async fn connections(
         .expect("a second, a minute, all of it random");
     let mut order = Order::default();
     let mut ready = None;
+    // Whether the next connection begins with a look at who is there: after a failure, unless a knock was
+    // answered just now.
+    let mut looks = false;
     loop {
         let at = order.at;
         let way = &setup.ways[at];
@@ -125,7 +128,7 @@ pub(crate) async fn connections(
         });
         let began = Instant::now();
         let ended = tokio::select! {
-            ended = gone(setup, parts, report, way, (ready.take(), order.failures)) => Some(ended),
+            ended = gone(setup, parts, report, way, (ready.take(), looks)) => Some(ended),
             (better, line) = back(setup, parts, at, &mut order.returns) => {
                 order.at = better;
                 ready = Some(line);
@@ -170,24 +173,24 @@ pub(crate) async fn connections(
         // With several ways, the next one was not the one that was silent.
         let silent = silent && setup.ways.len() == 1;
         let tls = session::tls(&setup.face(), &parts.clock)?;
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = knock::wakes(&setup.ways[order.at], setup.proxy.as_ref(), &tls, silent) => {}
-        }
+        looks = tokio::select! {
+            () = sleep(wait) => true,
+            () = knock::wakes(&setup.ways[order.at], setup.proxy.as_ref(), &tls, silent) => false,
+        };
     }
 }
 
 /// One way, from its opening to the end of its connection. `ready` is a connection that is open already.
-/// After failures it is asked first whether anybody listens: that takes less time than opening a
+/// Where it `looks`, it is asked first whether anybody listens: that takes less time than opening a
 /// connection to nobody. A proxy always listens, and may take longer to connect than is waited there.
 async fn gone(
     setup: &Setup,
     parts: &Parts,
     report: &mpsc::Sender<Input>,
     way: &Way,
-    (ready, failures): (Option<Line>, u32),
+    (ready, looks): (Option<Line>, bool),
 ) -> Result<End, Fault> {
-    if ready.is_none() && failures > 0 && setup.proxy.is_none() {
+    if ready.is_none() && looks && setup.proxy.is_none() {
         let _closed_again = knock::reach(way, None).await?;
     }
     let line = match ready {

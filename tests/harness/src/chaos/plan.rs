@@ -1,6 +1,7 @@
 //! Which fault comes when: drawn from the weighted list by a seed, the same for the same seed.
 
 use super::trouble::Trouble;
+use crate::Dice;
 use std::time::Duration;
 
 /// A fault and the quiet before it.
@@ -18,7 +19,7 @@ pub struct Planned {
 #[derive(Debug, Clone)]
 pub enum Plan {
     /// Drawn from the weighted list.
-    Drawn(u64),
+    Drawn(Dice),
     /// These, in order.
     Listed(std::vec::IntoIter<Trouble>),
 }
@@ -27,7 +28,7 @@ impl Plan {
     /// Faults without end.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self::Drawn(seed)
+        Self::Drawn(Dice::new(seed))
     }
 
     /// These faults and no more, with a second and a half of quiet before each.
@@ -35,15 +36,6 @@ impl Plan {
     pub fn of(troubles: Vec<Trouble>) -> Self {
         Self::Listed(troubles.into_iter())
     }
-}
-
-/// The next number of Steele, Lea and Flood's `SplitMix64` (OOPSLA 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }
 
 impl Iterator for Plan {
@@ -56,10 +48,10 @@ impl Iterator for Plan {
                 lasts: trouble.lasts(),
                 trouble,
             }),
-            Self::Drawn(state) => {
+            Self::Drawn(dice) => {
                 let all = Trouble::all();
                 let sum: u32 = all.iter().map(|(weight, _)| weight).sum();
-                let mut left = next(state) % u64::from(sum);
+                let mut left = dice.below(u64::from(sum));
                 let trouble = all.iter().find_map(|(weight, trouble)| {
                     let here = left < u64::from(*weight);
                     left = left.saturating_sub(u64::from(*weight));
@@ -67,9 +59,9 @@ impl Iterator for Plan {
                 })?;
                 let usual = trouble.lasts();
                 Some(Planned {
-                    calm: Duration::from_millis(1500 + next(state) % 2500),
+                    calm: Duration::from_millis(1500 + dice.below(2500)),
                     // Half to one and a half of what is usual.
-                    lasts: usual / 2 + usual.mul_f64((next(state) % 1000) as f64 / 1000.0),
+                    lasts: usual / 2 + usual.mul_f64(dice.below(1000) as f64 / 1000.0),
                     trouble,
                 })
             }

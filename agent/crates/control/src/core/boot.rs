@@ -1,5 +1,6 @@
 //! Coming back: every command that was under way is brought to an end.
 
+use super::replies::Replies;
 use super::{Config, Core, Entry, Stage};
 use crate::claims::Claims;
 use crate::effect::Effect;
@@ -54,6 +55,7 @@ impl Core {
             dirty: BTreeSet::new(),
             entries: BTreeMap::new(),
             queue: BTreeSet::new(),
+            replies: Replies::default(),
             claims: Claims::default(),
             events: stored
                 .outbox
@@ -103,6 +105,7 @@ impl Core {
                 command: Box::new(command.clone()),
             });
         }
+        self.replies.add(&row);
         let is_lost = stage != Stage::Ended && command.is_none();
         self.entries.insert(
             id.clone(),

@@ -1,12 +1,16 @@
 //! The state of dispatch, and what all of its inputs share.
 //!
 //! `boot` brings it back after a restart, `receive` takes in what Studio sends, `dispatch` decides what
-//! is done when, `session` belongs to the connection and the keys.
+//! is done when, `session` belongs to the connection and the keys, `replies` bounds what ended commands
+//! have said.
 
 mod boot;
 mod dispatch;
 mod receive;
+mod replies;
 mod session;
+
+pub use replies::REPLY_LIMIT;
 
 use crate::claims::Claims;
 use crate::effect::{Alert, BatchId, Effect};
@@ -17,6 +21,7 @@ use protocol::{
     MessageId, Metrics, Moment, Nonce, Problem, Semver, Severity, SigningKey, Timestamp, Trust,
     TrustedTime, Window,
 };
+use replies::Replies;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +52,7 @@ pub const AGAIN_AFTER_MS: u64 = 10_000;
 pub const AGAIN_AT_MOST_MS: u64 = 60_000;
 
 /// Most messages that are sent again at once.
-pub(crate) const AGAIN_AT_ONCE: usize = 64;
+const AGAIN_AT_ONCE: usize = 64;
 
 /// How long after a start a command that was cut short waits for the time to become known.
 pub const RESTART_GRACE_MS: u64 = 5_000;
@@ -152,6 +157,7 @@ pub struct Core {
     entries: BTreeMap<MessageId, Entry>,
     /// Commands that are not at their end, in the order in which they are done.
     queue: BTreeSet<(Lane, Timestamp, MessageId)>,
+    replies: Replies,
     claims: Claims,
     outbox: BTreeMap<u64, OutboxRow>,
     /// Those of them that were sent on this connection.
@@ -290,7 +296,9 @@ impl Core {
             .map(|(id, _)| id.clone())
             .collect();
         for id in over {
-            self.entries.remove(&id);
+            if let Some(entry) = self.entries.remove(&id) {
+                self.replies.remove(&entry.row);
+            }
             self.rows.push(Row::Forget(id));
         }
         self.finish(boot_ms, out)
@@ -299,6 +307,7 @@ impl Core {
     /// What every input ends with: what can begin begins, and what is to be kept is written.
     fn finish(&mut self, boot_ms: u64, mut out: Vec<Effect>) -> Vec<Effect> {
         self.advance(boot_ms, &mut out);
+        self.shed();
         if self.in_flight.is_none() && (!self.rows.is_empty() || !self.after.is_empty()) {
             let mut rows = std::mem::take(&mut self.rows);
             for lane in std::mem::take(&mut self.dirty) {
@@ -430,6 +439,7 @@ impl Core {
             at: now.at,
         };
         let row = entry.row.clone();
+        self.replies.add(&row);
         self.queue
             .remove(&(row.lane, row.timestamp, row.message_id.clone()));
         let correlation_id = row.correlation_id.clone();
