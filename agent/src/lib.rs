@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod assets;
 pub mod audit;
 pub mod config;
+pub mod diagnostics;
 pub mod egress;
 pub mod health;
 pub mod inventory;

@@ -13,6 +13,7 @@ use crate::alerts::{Alerts, Keeper, KeeperParts, OwnPorts};
 use crate::assets::Assets;
 use crate::audit::Audit;
 use crate::config::{Config, Layers, Live, MediamtxConfig, MediamtxMode};
+use crate::diagnostics::Diagnostics;
 use crate::health::{Health, History, Watcher};
 use crate::link::{self, LinkKeeper};
 use crate::local_api::{self, AppState, Gate, MediaAddresses};
@@ -24,7 +25,7 @@ use crate::settings::{self, SettingsKeeper};
 use crate::show::{
     Admission, Encoders, Fillers, Moment, Owner, Parts as ShowParts, Recalled, Show, recall,
 };
-use crate::telemetry::{LogLevel, Metrics, System, Watched};
+use crate::telemetry::{Log, LogTail, Metrics, System, Watched};
 use crate::uptime::{self, Uptime};
 use crate::viewing::{Count, Limits, Viewing};
 use ::link::News;
@@ -35,7 +36,7 @@ use engine::mediamtx::{
 };
 use engine::process::Launcher;
 use engine::tools::{self, ToolName};
-use model::{FrameRate, Pattern, Size};
+use model::{FrameRate, Pattern, Secret, Size};
 use overlay::Studio;
 use runtime::{CancellationToken, Clock, Policy as UnitPolicy, Shutdown, Supervisor, SystemClock};
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ use store::Store;
 ///
 /// # Errors
 /// When a part that nothing works without cannot be made: the data folder, the API's port.
-pub async fn run(config: Config, layers: Layers, log: LogLevel) -> Result<()> {
+pub async fn run(config: Config, layers: Layers, log: Log) -> Result<()> {
     let clock = SystemClock;
     let shutdown = Shutdown::listen().context("signals cannot be watched")?;
     let listener = local_api::listen(config.api.listen)
@@ -108,7 +109,7 @@ pub async fn run(config: Config, layers: Layers, log: LogLevel) -> Result<()> {
     let changes = records.changes();
     let (settings, settings_keeper) = settings.keeper(
         show.clone(),
-        Some(log),
+        Some(log.level),
         probe::probe(parts.clone(), show.clone()),
         move || changes.send_modify(|count| *count += 1),
     );
@@ -144,6 +145,7 @@ pub async fn run(config: Config, layers: Layers, log: LogLevel) -> Result<()> {
         },
     );
     let audit = keep_audit(&supervisor, &store)?;
+    let diagnostics = diagnostics(log.tail, &credentials, &config);
     let (link, link_keeper) = link::open(&store, config.link.proxy);
     let news = News::default();
     let reporter = report(&supervisor, &show, &alerts, &news);
@@ -170,6 +172,7 @@ pub async fn run(config: Config, layers: Layers, log: LogLevel) -> Result<()> {
         assets,
         settings,
         link,
+        diagnostics,
     });
     let addresses = media.addresses();
     let seen = MediaAddresses {
@@ -227,6 +230,14 @@ fn credentials(config: &MediamtxConfig) -> Result<Credentials> {
         return Ok(Credentials { user, password });
     }
     Credentials::fresh().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))
+}
+
+/// Bundles with the end of this log, and without the secrets that are in no store.
+fn diagnostics(log: LogTail, media: &Credentials, config: &Config) -> Diagnostics {
+    let proxy = config.link.proxy.as_ref().and_then(::link::Proxy::password);
+    let known = [&media.password, &config.mediamtx.api_password];
+    let known = known.into_iter().cloned().chain(proxy.map(Secret::new));
+    Diagnostics::new(log, known.collect())
 }
 
 fn open_store(folder: &Path, clock: &SystemClock, notices: &Notices) -> Result<Store> {

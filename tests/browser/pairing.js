@@ -1,4 +1,5 @@
-// Pairs and unpairs the device on its page in headless Chromium and prints what it saw as one line of JSON.
+// Pairs and unpairs the device on its page in headless Chromium, saves its diagnostics, and prints what it
+// saw as one line of JSON.
 // Usage: node pairing.js http://127.0.0.1:PORT STUDIO AUTHORITY-FILE WRONG-TOKEN TOKEN
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
@@ -36,6 +37,12 @@ try {
   await says("Connected");
   seen.focus = await page.evaluate(() => document.activeElement?.id);
   seen.connected = await card.innerText();
+
+  const saving = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Save diagnostics" }).click();
+  const saved = await saving;
+  seen.file = saved.suggestedFilename();
+  seen.sections = Object.keys(JSON.parse(readFileSync(await saved.path(), "utf8")));
 
   await card.getByRole("button", { name: "Unpair" }).click();
   const sure = page.getByRole("dialog");

@@ -98,14 +98,13 @@ async def what_is_not_there_is_told(scene: Scene) -> None:
     """Unknown types, bad arguments, other versions and what no agent does yet have their codes."""
     studio = scene.studio
     stream = {"stream_id": "program", "command": "record_start", "parameters": {}}
-    bundle = {"upload_url": "https://studio.example/bundle"}
     faulty = {**LOAD, "timeline_id": "faulty", "segments": [{"name": "no tracks"}]}
     cases = [
         (studio.command("MAKE_COFFEE", {}), "rejected", "TYPE_UNKNOWN"),
         (studio.command("CANCEL", {}), "rejected", "SCHEMA_INVALID"),
         (studio.command(_QUIET, {}, schema_version="2.0"), "rejected", "VERSION_UNSUPPORTED"),
         (studio.command(_QUIET, {}, feature_flags=["no.such"]), "rejected", "FEATURE_DISABLED"),
-        (studio.command("DIAGNOSTICS_REQUEST", bundle), "rejected", "FEATURE_DISABLED"),
+        (studio.command("SCHEDULE_SET", {"schedules": []}), "rejected", "FEATURE_DISABLED"),
         (studio.command("STREAM_CONTROL", stream), "failed", "FEATURE_DISABLED"),
         (studio.command("TIMELINE_LOAD", faulty), "failed", "TIMELINE_INVALID"),
     ]

@@ -6,7 +6,8 @@
 
 use super::identity::IdentityFile;
 use super::pairing::PairFault;
-use link::{Face, Identity, ProofError, Proxy};
+use bytes::Bytes;
+use link::{Face, Identity, ProofError, Proxy, UploadError, UploadTarget};
 use protocol::{Base64, Code, MessageId, Problem};
 use runtime::{CancellationToken, Clock, SystemClock, chain};
 use std::sync::Arc;
@@ -111,6 +112,20 @@ impl Credentials {
         }
         tracing::info!("New credentials were proved by a connection and are in force.");
         Ok(())
+    }
+
+    /// Sends a document to where Studio wants it, by the authorities of the system and of the pairing.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub(super) async fn upload(
+        &self,
+        target: &UploadTarget,
+        document: Bytes,
+    ) -> Result<(), UploadError> {
+        let face = Arc::clone(&self.face.borrow());
+        let clock = Arc::clone(&self.clock);
+        link::upload(target, document, face, self.proxy.as_ref(), clock).await
     }
 
     /// Erases keys and pairing. The serial stays, and everything local.

@@ -4,6 +4,7 @@
 //! carried out is refused with `FEATURE_DISABLED` and the place of what asked for it, never let pass.
 
 mod device;
+mod diagnostics;
 
 use super::Credentials;
 use super::map::{self, misfit, not_yet};
@@ -30,9 +31,11 @@ use protocol::{
 use runtime::CancellationToken;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The types that are carried out.
-const COMMANDS: [CommandType; 11] = [
+const COMMANDS: [CommandType; 12] = [
     CommandType::DeviceConfig,
     CommandType::CameraAction,
     CommandType::TimelineLoad,
@@ -43,6 +46,7 @@ const COMMANDS: [CommandType; 11] = [
     CommandType::CredentialRefresh,
     CommandType::CredentialRevoke,
     CommandType::EmergencyStop,
+    CommandType::DiagnosticsRequest,
     CommandType::Cancel,
 ];
 
@@ -51,6 +55,7 @@ pub struct StudioHands {
     router: Router,
     system: System,
     credentials: Option<Credentials>,
+    uploads: Arc<Mutex<()>>,
 }
 
 /// What this build can do.
@@ -77,11 +82,12 @@ pub(super) fn capabilities() -> Capabilities {
 impl StudioHands {
     /// Hands on this door, and on the device's credentials where it has some.
     #[must_use]
-    pub const fn new(router: Router, system: System, credentials: Option<Credentials>) -> Self {
+    pub fn new(router: Router, system: System, credentials: Option<Credentials>) -> Self {
         Self {
             router,
             system,
             credentials,
+            uploads: Arc::default(),
         }
     }
 }
@@ -122,6 +128,7 @@ impl Hands for StudioHands {
             credentials: self.credentials.clone(),
             correlation_id: correlation_id.clone(),
             stop,
+            uploads: Arc::clone(&self.uploads),
         };
         Box::pin(async move {
             match desk.carry_out(command).await {
@@ -156,6 +163,8 @@ struct Desk {
     correlation_id: MessageId,
     /// Cancelled when it is to give up.
     stop: CancellationToken,
+    /// Held by the one that sends a bundle.
+    uploads: Arc<Mutex<()>>,
 }
 
 /// Why a command did not come true.
@@ -197,6 +206,7 @@ impl Desk {
             Wire::CredentialRefresh(refresh) => told(&self.refresh(refresh).await?),
             Wire::CredentialRevoke(revoke) => told(&self.revoke(revoke).await?),
             Wire::EmergencyStop(_) => told(&self.emergency().await?),
+            Wire::DiagnosticsRequest(asked) => told(&self.diagnostics(asked).await?),
             _ => {
                 let problem =
                     Code::FeatureDisabled.with_message("this agent does not carry that out");
@@ -215,7 +225,7 @@ impl Desk {
         Ok(asked.await?)
     }
 
-    fn status(&self) -> std::sync::Arc<ShowStatus> {
+    fn status(&self) -> Arc<ShowStatus> {
         self.router.show().status()
     }
 

@@ -9,6 +9,7 @@ mod audit;
 mod cameras;
 mod catalogue;
 mod destinations;
+mod diagnostics;
 mod document;
 mod error;
 mod events;
@@ -151,6 +152,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(metrics::routes())
         .merge(alerts::routes())
         .merge(audit::routes())
+        .merge(diagnostics::routes())
         .merge(link::routes())
         .merge(proxy::routes())
         .merge(gate::routes())

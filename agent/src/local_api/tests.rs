@@ -2,6 +2,7 @@
 
 mod alerts;
 mod audit;
+mod diagnostics;
 mod document;
 mod hostile;
 mod link;

@@ -14,6 +14,7 @@ use super::view::{
     ValidationView,
 };
 use crate::alerts::{Alert, WebhookDraft, WebhookTest, WebhookView};
+use crate::diagnostics::Bundle;
 use crate::health::Report;
 use crate::settings::{Change, Changed, SettingsView};
 use crate::show::{OverlayEdit, QualityStatus};
@@ -72,6 +73,8 @@ pub enum Command {
     Alert(AlertCommand),
     /// About who did what.
     Audit(AuditQuery),
+    /// The bundle for support: the sections that are named, or all.
+    Diagnostics(Vec<String>),
     /// About what the agent offers.
     Catalogue(CatalogueCommand),
 }
@@ -355,6 +358,7 @@ impl Command {
                 AlertCommand::TestWebhook => "webhook.test",
             },
             Self::Audit(_) => "audit.list",
+            Self::Diagnostics(_) => "diagnostics.bundle",
             Self::Catalogue(c) => match c {
                 CatalogueCommand::Profiles => "catalogue.profiles",
                 CatalogueCommand::Assets => "catalogue.assets",
@@ -428,7 +432,7 @@ impl Command {
             },
             Self::Alert(AlertCommand::Acknowledge(id)) => one("alert", id),
             Self::Alert(_) => Some("webhook".to_owned()),
-            Self::Health(_) | Self::Audit(_) | Self::Catalogue(_) => None,
+            Self::Health(_) | Self::Audit(_) | Self::Diagnostics(_) | Self::Catalogue(_) => None,
         }
     }
 
@@ -462,7 +466,7 @@ impl Command {
             Self::Emergency(c) => matches!(c, EmergencyCommand::Status),
             Self::Link(LinkCommand::Pair(_) | LinkCommand::Unpair) => false,
             Self::Alert(c) => matches!(c, AlertCommand::List(_) | AlertCommand::Webhook),
-            Self::Health(_) | Self::Audit(_) | Self::Catalogue(_) => true,
+            Self::Health(_) | Self::Audit(_) | Self::Diagnostics(_) | Self::Catalogue(_) => true,
         }
     }
 }
@@ -526,6 +530,7 @@ pub enum Reply {
     Alert(Box<Alert>),
     Alerts(AlertList),
     Audit(AuditList),
+    Diagnostics(Box<Bundle>),
     Webhook(WebhookView),
     WebhookTest(WebhookTest),
     Profiles(Vec<ProfileView>),

@@ -10,6 +10,7 @@ mod cameras;
 mod catalogue;
 pub mod command;
 mod destinations;
+mod diagnostics;
 mod execution;
 mod fault;
 mod health;
@@ -30,6 +31,7 @@ pub use records::{Changes, Records};
 use crate::alerts::Alerts;
 use crate::assets::Assets;
 use crate::audit::{Audit, AuditOrigin, AuditOutcome, Entry};
+use crate::diagnostics::Diagnostics;
 use crate::health::{Health, History};
 use crate::link::Link;
 use crate::reporter::Reporter;
@@ -80,6 +82,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The link to Studio.
     pub link: Link,
+    /// What the bundle for support needs beside what the modules say.
+    pub diagnostics: Diagnostics,
 }
 
 impl Parts {
@@ -220,6 +224,7 @@ impl Router {
             Command::Health(command) => health::carry_out(parts, command),
             Command::Alert(command) => alerts::carry_out(parts, command).await,
             Command::Audit(query) => audit::list(parts, query).await,
+            Command::Diagnostics(include) => diagnostics::carry_out(parts, &include).await,
             Command::Catalogue(command) => catalogue::carry_out(parts, command).await,
         }
     }
@@ -262,6 +267,7 @@ const fn changes_what_runs(command: &Command) -> bool {
         | Command::Health(_)
         | Command::Alert(_)
         | Command::Audit(_)
+        | Command::Diagnostics(_)
         | Command::Catalogue(_) => false,
     }
 }

@@ -1,10 +1,15 @@
-//! The log: one line an event, to standard error. Its level can be changed while the agent runs.
+//! The log: one line an event, to standard error, and the last ones in memory. Its level can be changed
+//! while the agent runs.
 
+use super::LogTail;
 use crate::config::{LogConfig, LogFormat};
+use tracing::Subscriber;
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -43,19 +48,38 @@ impl LogLevel {
     }
 }
 
+/// The log of the process.
+pub struct Log {
+    /// Its level.
+    pub level: LogLevel,
+    /// Its last lines.
+    pub tail: LogTail,
+}
+
+/// Keeps what is logged, in words for people whatever is written elsewhere.
+pub(super) fn tail_layer<S>(tail: LogTail) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fmt::layer().with_writer(tail).with_ansi(false).compact()
+}
+
 /// Sets up the log of the process. Call it once, before anything is logged.
 ///
 /// # Errors
 /// [`LogError`] when the level is no filter, or a log is set up already.
-pub fn init(config: &LogConfig) -> Result<LogLevel, LogError> {
+pub fn init(config: &LogConfig) -> Result<Log, LogError> {
     let filter: EnvFilter = config.level.parse().map_err(LogError::Filter)?;
     let (filter, level) = LogLevel::new(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let base = tracing_subscriber::registry().with(filter);
+    let tail = LogTail::default();
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let base = tracing_subscriber::registry()
+        .with(filter)
+        .with(tail_layer(tail.clone()));
     match config.format {
         LogFormat::Human => base.with(lines.with_target(false).compact()).try_init(),
         LogFormat::Json => base.with(lines.json().flatten_event(true)).try_init(),
     }
     .map_err(LogError::Twice)?;
-    Ok(level)
+    Ok(Log { level, tail })
 }

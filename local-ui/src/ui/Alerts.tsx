@@ -70,9 +70,19 @@ export function Alerts() {
           </li>
         ))}
       </ul>
+      <p class="soft">
+        For support:{" "}
+        <a class="file" href={DIAGNOSTICS} download aria-describedby="diagnostics">
+          Save diagnostics
+        </a>
+        <span id="diagnostics"> — state, settings and log, without passwords and keys.</span>
+      </p>
     </section>
   );
 }
+
+/** Its answer says what the file is called. */
+const DIAGNOSTICS = "/api/diagnostics";
 
 const RANK: Record<Alert["severity"], number> = { info: 0, warning: 1, error: 2, critical: 3 };
 const NOTICE: Record<AgentNotice["severity"], { tone: Tone; word: string }> = {

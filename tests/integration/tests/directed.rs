@@ -28,7 +28,7 @@ fn directed(way: Way) {
     let hello = stage.studio.hello(&stage.device).unwrap();
     assert_eq!(hello["serial"], stage.link()["serial"]);
     let commands = &hello["capabilities"]["commands"];
-    assert_eq!(commands.as_array().unwrap().len(), 11, "{commands}");
+    assert_eq!(commands.as_array().unwrap().len(), 12, "{commands}");
 
     let cameras: Vec<Camera> = (1..=2).map(Camera::start).collect();
     for (number, camera) in (1..).zip(&cameras) {

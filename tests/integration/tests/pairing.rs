@@ -345,6 +345,16 @@ fn the_page_pairs_it_and_says_what_to_do_where_it_does_not() {
         "{connected}"
     );
     assert!(!connected.contains(&token), "{connected}");
+    let file = seen["file"].as_str().unwrap();
+    let begin = format!(
+        "vistter-diagnostics-{}-2",
+        stage.link()["serial"].as_str().unwrap()
+    );
+    assert!(
+        file.starts_with(&begin) && file.ends_with(".json"),
+        "{file}"
+    );
+    assert_eq!(seen["sections"].as_array().unwrap().len(), 9, "{seen}");
     assert_eq!(stage.link()["state"], "unpaired");
     assert!(until(LONG, || stage.studio.goodbyes() == 1));
 }

@@ -2,9 +2,10 @@
 //! may direct it, so it is for machines of one's own.
 //!
 //! `GET /` says how to pair · `POST /token` · `GET /devices` · `POST /send {type, payload?, as?}` ·
-//! `POST /cut` · `GET /heard?from=N`, which waits up to a second for something new.
+//! `POST /cut` · `GET /heard?from=N`, which waits up to a second for something new · `GET /uploads/<name>`.
 
 use crate::desk::{Heard, Studio};
+use crate::uploads::PLACE;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -162,7 +163,8 @@ impl Studio {
         match (method, path) {
             (&Method::GET, "/") => {
                 let [studio, authority, _] = self.invitation();
-                Ok(json!({ "studio": studio, "authority": authority }))
+                let uploads = self.upload_url("");
+                Ok(json!({ "studio": studio, "authority": authority, "uploads": uploads }))
             }
             (&Method::POST, "/token") => Ok(json!({ "token": self.token(None) })),
             (&Method::GET, "/devices") => {
@@ -198,6 +200,17 @@ impl Studio {
                 let _something = self.wait_heard(from, NEWS, |_any| true);
                 let heard = self.heard_from(from);
                 Ok(heard.iter().take(BATCH).map(told).collect())
+            }
+            (&Method::GET, _) if path.starts_with(PLACE) => {
+                let document = self.uploaded(&path[PLACE.len()..]);
+                let document = document.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                let none = || {
+                    (
+                        StatusCode::NOT_FOUND,
+                        "nothing was uploaded there".to_owned(),
+                    )
+                };
+                document.ok_or_else(none)
             }
             _ => Err((StatusCode::NOT_FOUND, "there is nothing here".to_owned())),
         }

@@ -7,6 +7,7 @@ use crate::mqtt::{self, Client, Intruder};
 use crate::raw::Raw;
 use crate::server;
 use bytes::Bytes;
+use hyper::StatusCode;
 use protocol::{Ack, ChainTail, DeviceId, Kind, PublicKey, SigningKey, seal};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
@@ -178,6 +179,12 @@ pub(crate) struct State {
     pub(crate) shows: Shows,
     /// Welcomes repeat a nonce that the device did not send.
     pub(crate) stale_welcomes: bool,
+    /// What devices uploaded, by name.
+    pub(crate) uploads: BTreeMap<String, Vec<u8>>,
+    /// How many uploads were tried.
+    pub(crate) upload_tries: usize,
+    /// What every upload is answered, where it is not kept.
+    pub(crate) upload_answer: Option<StatusCode>,
     /// Who gets what these say, as it comes.
     pub(crate) diverted: BTreeMap<String, std::sync::mpsc::Sender<Raw>>,
 }
@@ -200,6 +207,9 @@ impl Default for State {
             denied: BTreeSet::new(),
             shows: Shows::Good,
             stale_welcomes: false,
+            uploads: BTreeMap::new(),
+            upload_tries: 0,
+            upload_answer: None,
             diverted: BTreeMap::new(),
         }
     }
@@ -578,7 +588,7 @@ impl Studio {
         })
     }
 
-    fn wait(&self, limit: Duration, done: impl Fn(&State) -> bool) -> bool {
+    pub(crate) fn wait(&self, limit: Duration, done: impl Fn(&State) -> bool) -> bool {
         let until = Instant::now() + limit;
         let mut state = self.shared.state();
         loop {

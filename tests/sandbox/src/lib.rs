@@ -3,7 +3,7 @@
 //! Owns the other side of the link: an authority for certificates, root, command and session keys, a
 //! pairing endpoint, a WebSocket server that demands client certificates and session claims, a mosquitto
 //! that demands certificates and lets each device at its own topics only, and everything it could sign, honest or not. It verifies what devices say, follows their chains and sends
-//! receipts. All of it is made anew at each start. Uses `protocol` for the forms of messages; never
+//! receipts, and keeps what they upload. All of it is made anew at each start. Uses `protocol` for the forms of messages; never
 //! looks inside the agent.
 
 #![allow(
@@ -23,6 +23,7 @@ mod mqtt;
 mod pairing;
 mod raw;
 mod server;
+mod uploads;
 
 pub use authority::Shows;
 pub use bare::Bare;

@@ -1,10 +1,12 @@
-//! The pairing endpoint: `POST /api/v1/devices/pair` over HTTPS.
+//! The HTTPS server: `POST /api/v1/devices/pair`, and what devices upload.
 
 use crate::desk::{Device, Shared, Way, now_ms};
 use crate::keys::at;
+use crate::uploads;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use protocol::{Base64, DeviceId, PublicKey};
 use serde_json::{Value, json};
@@ -18,6 +20,12 @@ pub(crate) async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    if let Some(name) = request.uri().path().strip_prefix(uploads::PLACE)
+        && request.method() == Method::PUT
+    {
+        let name = name.to_owned();
+        return Ok(uploaded(&shared, &name, request).await);
+    }
     let known = request.method() == Method::POST && request.uri().path() == "/api/v1/devices/pair";
     let body = Limited::new(request.into_body(), 64 * 1024).collect().await;
     let answered = match body {
@@ -35,6 +43,32 @@ pub(crate) async fn answer(
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
     *response.status_mut() = status;
     Ok(response)
+}
+
+async fn uploaded(
+    shared: &Shared,
+    name: &str,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let kind = request.headers().get(CONTENT_TYPE);
+    let kind = kind
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("")
+        .to_owned();
+    let body = Limited::new(request.into_body(), uploads::LIMIT)
+        .collect()
+        .await;
+    let status = match body {
+        Ok(body) => uploads::take(shared, name, &kind, body.to_bytes().to_vec()),
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE,
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    if status.is_redirection() {
+        let elsewhere = HeaderValue::from_static("/uploads/elsewhere");
+        response.headers_mut().insert(LOCATION, elsewhere);
+    }
+    response
 }
 
 fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {

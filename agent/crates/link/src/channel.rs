@@ -111,6 +111,17 @@ impl ConnectError {
     }
 }
 
+/// Whether a connection broke off, as by a firewall that goes by the name that is asked for.
+pub(crate) fn broke(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
+}
+
 /// A TLS connection to where a URL points, with the host's name checked.
 pub(crate) async fn connect(
     url: &Url,

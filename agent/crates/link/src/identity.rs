@@ -253,6 +253,18 @@ impl Identity {
         Some(next)
     }
 
+    /// The private keys as they are kept: for those who look that they are nowhere else. Every call is a
+    /// place to look at in review.
+    #[must_use]
+    pub fn private_keys(&self) -> Vec<&str> {
+        let next = self.next_tls_key.iter();
+        [&self.signing_key, &self.tls_key]
+            .into_iter()
+            .chain(next)
+            .map(|key| key.0.as_str())
+            .collect()
+    }
+
     /// The same as PEM, for TLS.
     pub(crate) fn tls_key_pem(&self) -> &str {
         &self.tls_key.0

@@ -1,8 +1,9 @@
 //! The connection to Studio: pairing, TLS with pins, WebSocket or MQTT, and the task that drives dispatch.
 //!
-//! Owns every socket to the cloud (all of them outbound), the session's claims, reconnection, and the
-//! one task that owns `control::Core` and carries its effects out. What a command does to the show is
-//! given to it as [`Hands`], where rows are kept as [`Keeper`]: it knows neither the domain nor the store.
+//! Owns every socket to the cloud (all of them outbound, uploads among them), the session's claims,
+//! reconnection, and the one task that owns `control::Core` and carries its effects out. What a command
+//! does to the show is given to it as [`Hands`], where rows are kept as [`Keeper`]: it knows neither the
+//! domain nor the store.
 
 mod channel;
 mod claims;
@@ -24,6 +25,7 @@ mod status;
 #[path = "../../../../protocol/tests/support/mod.rs"]
 mod studio;
 mod tls;
+mod upload;
 mod ways;
 
 pub use channel::ConnectError;
@@ -36,3 +38,4 @@ pub use proxy::{Proxy, ProxyError};
 pub use seams::{About, Hands, KeepError, Keeper, Work};
 pub use status::{LinkState, LinkStatus};
 pub use tls::TlsError;
+pub use upload::{UploadError, UploadTarget, upload};

@@ -11,7 +11,7 @@ pub use fault::PairError;
 use crate::channel;
 use crate::identity::{Identity, Pairing, Transport, random_hex, random_id};
 use crate::proxy::Proxy;
-use crate::tls::{self, Checks, Pins, TlsError};
+use crate::tls::{self, Checks, Pins, Roots, TlsError};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HOST};
@@ -104,7 +104,7 @@ async fn exchange(
     let url = endpoint(asked.studio)?;
     let body = request(identity, asked, &token, &*clock)?;
     let checks = Checks {
-        ca_pem: asked.ca_pem,
+        roots: asked.ca_pem.map_or(Roots::System, Roots::These),
         pins: Pins::Any,
         device: None,
         floor: Duration::ZERO,
@@ -253,7 +253,7 @@ fn paired(
     let floor = Duration::from_millis(pairing.paired_at.millis());
     tls::check_shown(&pairing.client_cert_pem, &pairing.ca_pem, floor).map_err(unusable)?;
     let checks = Checks {
-        ca_pem: Some(&pairing.ca_pem),
+        roots: Roots::These(&pairing.ca_pem),
         pins: Pins::These(&pairing.spki_pins),
         device: Some((&pairing.client_cert_pem, identity.tls_key_pem())),
         floor,

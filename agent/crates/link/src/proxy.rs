@@ -87,6 +87,14 @@ impl Proxy {
         Ok(Self { inner })
     }
 
+    /// The password, where there is one: for those who look that it is nowhere. Every call is a place to
+    /// look at in review.
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        let login = self.inner.login.as_ref()?;
+        (!login.password.is_empty()).then(|| login.password.as_str())
+    }
+
     /// Host and port, for messages.
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.inner.host, self.inner.port)

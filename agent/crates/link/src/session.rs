@@ -6,7 +6,7 @@ use crate::connection::{Face, NOT_BEFORE_MS, Setup, SetupError};
 use crate::driver::{Carrier, Input, OUTGOING};
 use crate::identity::{IdentityError, Pairing, random_hex};
 use crate::mqtt;
-use crate::tls::{self, Checks, Pins};
+use crate::tls::{self, Checks, Pins, Roots};
 use crate::ways::Way;
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream, StreamExt};
@@ -127,7 +127,7 @@ pub(crate) fn floor(pairing: &Pairing) -> Duration {
 pub(crate) fn tls(face: &Face, clock: &Arc<dyn Clock>) -> Result<Arc<ClientConfig>, SetupError> {
     let (identity, pairing) = (&face.identity, &face.pairing);
     let checks = Checks {
-        ca_pem: Some(&pairing.ca_pem),
+        roots: Roots::These(&pairing.ca_pem),
         pins: Pins::These(&pairing.spki_pins),
         device: Some((&pairing.client_cert_pem, identity.tls_key_pem())),
         floor: floor(pairing),

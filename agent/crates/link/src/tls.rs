@@ -131,10 +131,20 @@ pub(crate) enum Pins<'a> {
     These(&'a [Base64]),
 }
 
+/// Which authorities are believed.
+pub(crate) enum Roots<'a> {
+    /// Those of the system.
+    System,
+    /// These alone, as PEM.
+    These(&'a str),
+    /// These, and those of the system.
+    AlsoThese(&'a str),
+}
+
 /// How a server is checked, and how the device shows itself.
 pub(crate) struct Checks<'a> {
-    /// Authorities as PEM; those of the system where it is `None`.
-    pub(crate) ca_pem: Option<&'a str>,
+    /// Authorities that its chain may lead to.
+    pub(crate) roots: Roots<'a>,
     /// Keys that the server may have.
     pub(crate) pins: Pins<'a>,
     /// The device's certificate and key as PEM.
@@ -149,15 +159,14 @@ pub(crate) fn client(
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let provider: Arc<CryptoProvider> = Arc::new(provider::default_provider());
-    let roots = match checks.ca_pem {
-        Some(pem) => authorities(pem)?,
-        None => {
-            let mut roots = RootCertStore::empty();
-            let _counts =
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            roots
-        }
+    let mut roots = match checks.roots {
+        Roots::System => RootCertStore::empty(),
+        Roots::These(pem) | Roots::AlsoThese(pem) => authorities(pem)?,
     };
+    if !matches!(checks.roots, Roots::These(_)) {
+        let _counts =
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if roots.is_empty() {
         return Err(TlsError::NoAuthority);
     }

@@ -163,6 +163,21 @@ impl Store {
         }
     }
 
+    /// Every secret of the database that opens, of whatever it is: for those who look that none of them
+    /// stands anywhere else. One that does not open nobody can have told.
+    ///
+    /// # Errors
+    /// [`ReadError::Database`].
+    pub fn secrets(&self) -> Result<Vec<Secret>, ReadError> {
+        let mut found = Vec::new();
+        for row in self.inner.db.scan_prefix(tree::SECRETS) {
+            let (key, sealed) = row.map_err(ReadError::Database)?;
+            let key = String::from_utf8_lossy(&key);
+            found.extend(self.inner.vault.open_sealed(&key, &sealed).ok());
+        }
+        Ok(found)
+    }
+
     /// An id that no entity of this kind has or had: 1, 2, 3, …
     ///
     /// # Errors

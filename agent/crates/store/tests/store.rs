@@ -222,6 +222,27 @@ fn a_secret_comes_back_and_stands_nowhere_in_the_folder() {
 }
 
 #[test]
+fn every_secret_is_told_to_those_who_look_for_them_and_one_that_does_not_open_is_left_out() {
+    let (_dir, data) = sealed();
+    let (store, _) = open(&data);
+    let camera =
+        |id: &str, secret: &str| Batch::new().seal(Tree::Cameras, id, &Secret::new(secret));
+    store.commit(camera("7", "pass\nword").unwrap()).unwrap();
+    let told = |store: &Store| {
+        let secrets = store.secrets().unwrap();
+        let mut told: Vec<String> = secrets.iter().map(|one| one.expose().to_owned()).collect();
+        told.sort_unstable();
+        told
+    };
+    assert_eq!(told(&store), ["correct horse", "pass\nword"]);
+    drop(store);
+    fs::write(data.join("secret.key"), [7_u8; 32]).unwrap();
+    let (store, _) = open(&data);
+    store.commit(camera("8", "new").unwrap()).unwrap();
+    assert_eq!(told(&store), ["new"]);
+}
+
+#[test]
 fn the_key_file_is_private_and_made_private_again() {
     let (_dir, data) = sealed();
     let key = data.join("secret.key");

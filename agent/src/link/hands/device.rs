@@ -37,7 +37,7 @@ impl Desk {
     }
 
     /// The device's credentials, where the command is still wanted.
-    fn credentials(&self) -> Result<&Credentials, Undone> {
+    pub(super) fn credentials(&self) -> Result<&Credentials, Undone> {
         if self.stop.is_cancelled() {
             return Err(Undone::GivenUp);
         }

@@ -71,6 +71,7 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("/api/metrics/history", &["GET"]),
     ("/api/events", &["GET"]),
     ("/api/audit", &["GET"]),
+    ("/api/diagnostics", &["GET"]),
     ("/api/link", &["GET"]),
     ("/api/pairing", &["POST"]),
     ("/api/pairing/unpair", &["POST"]),

@@ -5,6 +5,7 @@ use crate::alerts::{Keeper, KeeperParts, OwnPorts, Reach};
 use crate::assets::Assets;
 use crate::audit::Audit;
 use crate::config::{Document, Layers};
+use crate::diagnostics::Diagnostics;
 use crate::health::{Health, History, Report};
 use crate::link::{self, Joints};
 use crate::local_api::{AppState, MediaAddresses};
@@ -17,7 +18,7 @@ use crate::show::{
     DestinationAddress, DestinationState, DestinationStatus, Mode, Position, Request, Show,
     ShowError, ShowStatus, ShownTimeline, StreamState, StreamStatus,
 };
-use crate::telemetry::{Metrics, System, Watched};
+use crate::telemetry::{LogTail, Metrics, System, Watched};
 use crate::uptime::Uptime;
 use crate::viewing::{Count, Limits, Viewing};
 use axum::body::{Body, Bytes};
@@ -32,6 +33,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use store::Store;
 use tower::ServiceExt;
+
+/// The password of a proxy, which is in no store.
+pub(super) const PROXY_WORD: &str = "pr0xy-word";
 
 /// What came back.
 pub(super) struct Back {
@@ -142,6 +146,7 @@ pub(super) struct Stage {
     app: AppState,
     pub(super) server: Arc<Server>,
     pub(super) reports: tokio::sync::watch::Sender<Arc<Report>>,
+    pub(super) log: LogTail,
     keepers: Vec<runtime::Task<()>>,
 }
 
@@ -231,6 +236,7 @@ impl Stage {
         let news = ::link::News::default();
         let reporter = Reporter::new(show.clone(), news.clone());
         let (link, link_keeper) = link::open(&store, None);
+        let tail = LogTail::default();
         let parts = Parts {
             records: Records::new(store, clock.clone()),
             show,
@@ -247,6 +253,7 @@ impl Stage {
             assets: Assets::open(&dir.path().join("assets"), |_| b"png".to_vec()).unwrap(),
             settings,
             link,
+            diagnostics: Diagnostics::new(tail.clone(), vec![Secret::new(PROXY_WORD)]),
         };
         let router = Router::new(parts);
         let ended = runtime::CancellationToken::new();
@@ -268,6 +275,7 @@ impl Stage {
             app,
             server,
             reports,
+            log: tail,
             keepers: vec![
                 keeper,
                 alert_keeper,

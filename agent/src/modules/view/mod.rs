@@ -8,6 +8,7 @@ mod audit;
 mod camera;
 mod catalogue;
 mod destination;
+mod diagnostics;
 mod execution;
 mod link;
 mod metrics;
@@ -23,8 +24,9 @@ pub use audit::{AuditList, AuditQuery};
 pub use camera::{CameraDraft, CameraPatch, CameraState, CameraTestView, CameraView, TakeRequest};
 pub use catalogue::{AssetView, EmergencyStatusView, KillView, ProfileView, TestPatternRequest};
 pub use destination::{DestinationDraft, DestinationPatch, DestinationView, PresetView};
+pub use diagnostics::DiagnosticsQuery;
 pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView, SeekRequest};
-pub use link::{PairDraft, PairView};
+pub use link::{LinkView, PairDraft, PairView};
 pub use metrics::{DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics};
 pub use overlay::OverlayView;
 pub use preview::{

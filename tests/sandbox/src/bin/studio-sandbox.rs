@@ -168,6 +168,7 @@ fn serve(mqtt: Option<u16>, http: Option<u16>) {
     let [address, authority, token] = studio.invitation();
     println!("Studio at {address}");
     println!("authority {authority}");
+    println!("uploads to {}NAME", studio.upload_url(""));
     println!("pair with: vistter-agent pair --studio {address} --ca {authority} {token}");
     if let Some(port) = http {
         println!("HTTP at http://127.0.0.1:{}", studio.serve_control(port));

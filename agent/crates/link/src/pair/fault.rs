@@ -1,11 +1,10 @@
 //! Why a device is not paired: a code of the closed list, and what the operator can do about it.
 
-use crate::channel::ConnectError;
+use crate::channel::{ConnectError, broke};
 use crate::identity::IdentityError;
 use crate::tls::TlsError;
 use protocol::{Code, HasCode};
 use std::borrow::Cow;
-use std::io;
 
 /// Why the device was not paired. Nothing is changed then.
 #[derive(Debug, thiserror::Error)]
@@ -41,17 +40,6 @@ pub enum PairError {
     /// What came back is no pairing.
     #[error("what Studio answered is no pairing: {0}")]
     Answer(String),
-}
-
-/// Whether a connection broke off, as by a firewall that goes by the name that is asked for.
-fn broke(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-    )
 }
 
 /// The code that Studio's has here. Studio's own list may grow.
@@ -134,6 +122,7 @@ impl HasCode for PairError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
 
     fn refused(code: &str) -> PairError {
         PairError::Refused {

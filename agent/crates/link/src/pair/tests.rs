@@ -152,7 +152,7 @@ fn without_pins_no_server_is_the_right_one() {
     let case = case();
     let pairing = case.judged().unwrap();
     let checks = Checks {
-        ca_pem: Some(&pairing.ca_pem),
+        roots: Roots::These(&pairing.ca_pem),
         pins: Pins::These(&[]),
         device: None,
         floor: Duration::ZERO,
