@@ -53,6 +53,7 @@ impl Core {
             memory: stored.memory,
             dirty: BTreeSet::new(),
             entries: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             queue: BTreeSet::new(),
             claims: Claims::default(),
             events: stored
@@ -96,6 +97,9 @@ impl Core {
         };
         if stage != Stage::Ended {
             self.queue.insert((row.lane, row.timestamp, id.clone()));
+        }
+        if stage == Stage::Waiting {
+            self.waiting.insert(id.clone());
         }
         if let (Stage::Running, Some(command)) = (stage, &command) {
             out.push(Effect::Settle {

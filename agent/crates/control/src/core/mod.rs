@@ -47,7 +47,7 @@ pub const AGAIN_AFTER_MS: u64 = 10_000;
 pub const AGAIN_AT_MOST_MS: u64 = 60_000;
 
 /// Most messages that are sent again at once.
-pub const AGAIN_AT_ONCE: usize = 64;
+const AGAIN_AT_ONCE: usize = 64;
 
 /// How long after a start a command that was cut short waits for the time to become known.
 pub const RESTART_GRACE_MS: u64 = 5_000;
@@ -150,6 +150,9 @@ pub struct Core {
     memory: Memory,
     dirty: BTreeSet<Lane>,
     entries: BTreeMap<MessageId, Entry>,
+    /// Those of the queue that are durable and have not begun. Most begin at once, so hardly ever is there
+    /// one, and most inputs have no need to walk along the queue.
+    waiting: BTreeSet<MessageId>,
     /// Commands that are not at their end, in the order in which they are done.
     queue: BTreeSet<(Lane, Timestamp, MessageId)>,
     claims: Claims,
@@ -250,6 +253,7 @@ impl Core {
                     && entry.stage == Stage::Arriving
                 {
                     entry.stage = Stage::Waiting;
+                    self.waiting.insert(id);
                 }
             }
             After::Begun(id) => {
@@ -420,6 +424,7 @@ impl Core {
         let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
+        self.waiting.remove(id);
         entry.stage = Stage::Ended;
         entry.command = None;
         entry.row.payload = None;

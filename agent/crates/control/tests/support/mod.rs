@@ -23,7 +23,10 @@ pub(crate) struct Answer {
     pub(crate) status: AckStatus,
     pub(crate) code: Option<Code>,
     pub(crate) duplicate: bool,
+    pub(crate) result: Option<Value>,
     pub(crate) chained: bool,
+    /// The very message came before, and had no receipt.
+    pub(crate) again: bool,
 }
 
 /// A run that a module was asked for.
@@ -198,6 +201,7 @@ impl Rig {
         let verified =
             verify::from_device::<Value>(envelope, kind, &self.studio.device_id, device).unwrap();
         let message: Message<Value> = verified.into_inner();
+        let again = self.kept.contains(&message.message_id);
         if let Some(link) = &message.chain
             && self.kept.insert(message.message_id.clone())
         {
@@ -219,10 +223,12 @@ impl Rig {
                     status: ack.status,
                     code: ack.error.map(|error| error.code),
                     duplicate: ack.duplicate,
+                    result: ack.result,
                     chained: message.chain.is_some(),
+                    again,
                 });
             }
-            Kind::Event => {
+            Kind::Event if !again => {
                 let name = message.payload["event_type"].as_str().unwrap().to_owned();
                 self.events.push(name);
             }
@@ -300,7 +306,7 @@ impl Rig {
         let answers = self.answers.iter().rev();
         answers
             .clone()
-            .find(|answer| answer.id == mid(n))
+            .find(|answer| answer.id == mid(n) && !answer.again)
             .cloned()
             .expect("an answer")
     }
