@@ -4,12 +4,14 @@
 //! is the business of `verify`, and nothing here is believed before that.
 //! <https://github.com/secure-systems-lab/dsse/blob/v1.0.2/envelope.md>
 
-use crate::json::{self, ParseError};
+use crate::json::{ParseError, SIZE_LIMIT};
 use crate::key::SigningKey;
 use crate::kind::Kind;
 use crate::words::{Digest, KeyId};
 use data_encoding::{BASE64, BASE64URL};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::error::Category;
+use std::borrow::Cow;
 
 /// Most signatures on one envelope.
 pub const SIGNATURE_LIMIT: usize = 16;
@@ -29,20 +31,45 @@ pub(crate) struct Signature {
     pub(crate) bytes: Vec<u8>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Its shape is all that it may have: what is refused elsewhere by `json::parse` (a key twice, anything
+/// nested, numbers) has no place in it.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
-    payload: String,
+struct Wire<'a> {
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
     #[serde(rename = "payloadType")]
     payload_type: String,
-    signatures: Vec<WireSignature>,
+    #[serde(borrow)]
+    signatures: Vec<WireSignature<'a>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WireSignature {
+struct WireSignature<'a> {
     keyid: String,
-    sig: String,
+    #[serde(borrow)]
+    sig: Cow<'a, str>,
+}
+
+impl<'a> Wire<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        if bytes.len() > SIZE_LIMIT {
+            return Err(ParseError::TooLarge {
+                bytes: bytes.len(),
+                limit: SIZE_LIMIT,
+            });
+        }
+        let wire: Self = serde_json::from_slice(bytes).map_err(misread)?;
+        if wire.signatures.len() > SIGNATURE_LIMIT {
+            return Err(fault("/signatures", "too many signatures"));
+        }
+        let mut words = wire.signatures.iter().map(|one| &one.keyid);
+        if wire.payload_type.contains('\0') || words.any(|word| word.contains('\0')) {
+            return Err(fault("", "a string contains NUL"));
+        }
+        Ok(wire)
+    }
 }
 
 impl Envelope {
@@ -51,11 +78,7 @@ impl Envelope {
     /// # Errors
     /// [`ParseError`].
     pub fn read(bytes: &[u8]) -> Result<Self, ParseError> {
-        let value = json::parse(bytes)?;
-        let wire: Wire = json::shape(&value)?;
-        if wire.signatures.len() > SIGNATURE_LIMIT {
-            return Err(fault("/signatures", "too many signatures"));
-        }
+        let wire = Wire::read(bytes)?;
         let signatures = wire
             .signatures
             .into_iter()
@@ -94,6 +117,14 @@ impl Envelope {
     }
 }
 
+/// What an envelope says it carries, where it is one of ours: to know where to take it. What it carries is
+/// not read, so it may be no envelope at all.
+#[must_use]
+pub fn kind_of(bytes: &[u8]) -> Option<Kind> {
+    let wire = Wire::read(bytes).ok()?;
+    Kind::from_payload_type(&wire.payload_type)
+}
+
 /// Pre-authentication encoding: `DSSEv1 LEN(type) type LEN(payload) payload`, lengths in decimal.
 /// Since both lengths are signed, nothing can move from one field into the other.
 #[must_use]
@@ -125,18 +156,24 @@ pub fn assemble(
     payload: &[u8],
     signatures: impl IntoIterator<Item = (KeyId, Vec<u8>)>,
 ) -> Vec<u8> {
-    let wire = Wire {
-        payload: BASE64.encode(payload),
-        payload_type: payload_type.to_owned(),
-        signatures: signatures
-            .into_iter()
-            .map(|(key, signature)| WireSignature {
-                keyid: key.to_string(),
-                sig: BASE64.encode(&signature),
-            })
-            .collect(),
-    };
-    serde_json::to_vec(&wire).expect("strings")
+    let length = BASE64.encode_len(payload.len()) + payload_type.len() + 256;
+    let mut out = String::with_capacity(length);
+    // Neither base64 nor the name of a key has a character that JSON writes another way.
+    out.push_str(r#"{"payload":""#);
+    BASE64.encode_append(payload, &mut out);
+    out.push_str(r#"","payloadType":"#);
+    out.push_str(&serde_json::to_string(payload_type).expect("a string"));
+    out.push_str(r#","signatures":["#);
+    for (place, (key, signature)) in signatures.into_iter().enumerate() {
+        out.push_str(if place == 0 { "" } else { "," });
+        out.push_str(r#"{"keyid":""#);
+        out.push_str(key.as_str());
+        out.push_str(r#"","sig":""#);
+        BASE64.encode_append(&signature, &mut out);
+        out.push_str(r#""}"#);
+    }
+    out.push_str("]}");
+    out.into_bytes()
 }
 
 /// The digest of an envelope's bytes, by which the next one names it.
@@ -150,6 +187,13 @@ fn base64(text: &str, pointer: &str) -> Result<Vec<u8>, ParseError> {
         .decode(text.as_bytes())
         .or_else(|_error| BASE64URL.decode(text.as_bytes()))
         .map_err(|_error| fault(pointer, "not base64 with padding"))
+}
+
+fn misread(error: serde_json::Error) -> ParseError {
+    match error.classify() {
+        Category::Data => fault("", &error.to_string()),
+        Category::Io | Category::Syntax | Category::Eof => ParseError::Syntax(error),
+    }
 }
 
 fn fault(pointer: &str, reason: &str) -> ParseError {
@@ -178,8 +222,35 @@ mod tests {
         let envelope = Envelope::read(&bytes).unwrap();
         assert_eq!(envelope.payload(), b"{}");
         assert_eq!(envelope.payload_type(), Kind::Event.payload_type());
+        assert_eq!(kind_of(&bytes), Some(Kind::Event));
         let signature = &envelope.signatures()[0];
         assert!(key.public().verifies(&envelope.signed(), &signature.bytes));
+    }
+
+    #[test]
+    fn an_envelope_is_written_as_json_has_it_whatever_it_carries() {
+        let key = SigningKey::from_seed(&[7; 32]).unwrap();
+        for (told, signatures) in [("a \"quoted\" one\\", 0), ("x", 1), ("é\n", 2)] {
+            let one = (key.public().id().clone(), vec![0xfb; 64]);
+            let bytes = assemble(told, &[0xff; 7], vec![one; signatures]);
+            let sig = BASE64.encode(&[0xfb; 64]);
+            let signature = serde_json::json!({ "keyid": key.public().id(), "sig": sig });
+            let expected = serde_json::json!({
+                "payload": BASE64.encode(&[0xff; 7]),
+                "payloadType": told,
+                "signatures": vec![signature; signatures],
+            });
+            assert_eq!(String::from_utf8(bytes).unwrap(), expected.to_string());
+        }
+    }
+
+    #[test]
+    fn an_envelope_may_be_written_with_escapes() {
+        let text = r#"{"\u0070ayload":"e\u0033\u0030=","payloadType":"\u0078","signatures":[]}"#;
+        let envelope = Envelope::read(text.as_bytes()).unwrap();
+        assert_eq!(envelope.payload(), b"{}");
+        assert_eq!(envelope.payload_type(), "x");
+        assert_eq!(kind_of(text.as_bytes()), None);
     }
 
     #[test]
@@ -191,6 +262,13 @@ mod tests {
             r#"{"payload":"e3 0=","payloadType":"x","signatures":[]}"#,
             r#"{"payload":"e31=","payloadType":"x","signatures":[]}"#,
             r#"{"payloadType":"x","signatures":[]}"#,
+            r#"{"payload":"","payloadType":"x","payload":"","signatures":[]}"#,
+            r#"{"payload":"","payloadType":"x","signatures":[],"\u0070ayload":""}"#,
+            r#"{"payload":"","payloadType":"x\u0000","signatures":[]}"#,
+            r#"{"payload":"","payloadType":"x","signatures":[{"keyid":"\u0000","sig":""}]}"#,
+            r#"{"payload":"","payloadType":"x","signatures":[]} {}"#,
+            r#"{"payload":"","payloadType":"\ud800","signatures":[]}"#,
+            r#"{"payload":{},"payloadType":"x","signatures":[]}"#,
             "[]",
         ] {
             assert!(Envelope::read(bad.as_bytes()).is_err(), "{bad}");

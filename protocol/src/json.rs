@@ -74,9 +74,12 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
 /// # Errors
 /// [`ParseError::Shape`].
 pub fn shape<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, ParseError> {
-    serde_path_to_error::deserialize(value).map_err(|error| ParseError::Shape {
-        pointer: pointer(error.path()),
-        reason: error.into_inner().to_string(),
+    // To keep the way to each value costs more than to read it, so it is kept once it is asked for.
+    T::deserialize(value).or_else(|_unplaced| {
+        serde_path_to_error::deserialize(value).map_err(|error| ParseError::Shape {
+            pointer: pointer(error.path()),
+            reason: error.into_inner().to_string(),
+        })
     })
 }
 

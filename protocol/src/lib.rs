@@ -28,7 +28,7 @@ mod words;
 
 pub use chain::{ChainError, ChainHead, ChainTail, Link};
 pub use condition::{Condition, Severity};
-pub use envelope::{Envelope, SIGNATURE_LIMIT, assemble, digest, pae, seal};
+pub use envelope::{Envelope, SIGNATURE_LIMIT, assemble, digest, kind_of, pae, seal};
 pub use error::{Code, HasCode, Problem};
 pub use hello::{Capabilities, ClockReport, ClockSource, DeviceState, Hello, Welcome};
 pub use json::{DEPTH_LIMIT, NUMBER_LIMIT, ParseError, SIZE_LIMIT, VALUE_LIMIT, parse, shape};

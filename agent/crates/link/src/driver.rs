@@ -12,8 +12,8 @@ use crate::status::{LinkState, LinkStatus};
 use control::{BatchId, Core, Effect, Outcome, Row};
 use protocol::command::Command;
 use protocol::{
-    ClockReport, Code, Envelope, HasCode, Hello, Kind, MessageId, Metrics, Name, Nonce,
-    OCL_VERSIONS, SCHEMA_VERSIONS, Semver, Timestamp,
+    ClockReport, Code, HasCode, Hello, Kind, MessageId, Metrics, Name, Nonce, OCL_VERSIONS,
+    SCHEMA_VERSIONS, Semver, Timestamp, kind_of,
 };
 use runtime::{CancellationToken, Clock, Task};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +24,9 @@ use tokio::time::MissedTickBehavior;
 
 /// Messages that may wait to be written to the connection. A peer that reads slower loses it.
 pub(crate) const OUTGOING: usize = 16_384;
+
+/// Inputs that are taken before anything else is looked at.
+const IN_A_ROW: usize = 64;
 
 /// How often the core is told that time has passed.
 const TICK: Duration = Duration::from_millis(500);
@@ -153,7 +156,7 @@ impl Driver {
                 }
                 _ = tick.tick() => self.tick(),
                 input = self.inbox.recv() => match input {
-                    Some(input) => self.take(input),
+                    Some(input) => self.take_all(input)?,
                     None => return Ok(()),
                 },
                 told = self.news.next() => {
@@ -235,6 +238,20 @@ impl Driver {
         self.send(envelope);
     }
 
+    /// Takes an input and those that wait behind it, each with all that follows from it. Gives the effects
+    /// of the last.
+    fn take_all(&mut self, first: Input) -> Result<Vec<Effect>, KeeperGone> {
+        let mut effects = self.take(first);
+        for _ in 1..IN_A_ROW {
+            let Ok(input) = self.inbox.try_recv() else {
+                break;
+            };
+            self.carry_out(effects)?;
+            effects = self.take(input);
+        }
+        Ok(effects)
+    }
+
     fn take(&mut self, input: Input) -> Vec<Effect> {
         let now = self.boot_ms();
         self.core.set_idle(self.hands.is_idle());
@@ -281,7 +298,12 @@ impl Driver {
                 if !matches!(outcome, Outcome::Completed(_)) {
                     self.kept.retain(|kept| *kept != id);
                 }
-                tracing::info!(message_id = %id, result = word, "Command done.");
+                // Its beginning is in the log; that it came true is in the audit as well.
+                if matches!(outcome, Outcome::Completed(_)) {
+                    tracing::debug!(message_id = %id, result = word, "Command done.");
+                } else {
+                    tracing::info!(message_id = %id, result = word, "Command done.");
+                }
                 self.core.done(&id, outcome, now)
             }
         }
@@ -289,10 +311,7 @@ impl Driver {
 
     /// Routes by what the envelope says it is; who signed it is checked where it goes.
     fn message(&mut self, bytes: &[u8], now: u64) -> Vec<Effect> {
-        let kind = Envelope::read(bytes)
-            .ok()
-            .and_then(|envelope| Kind::from_payload_type(envelope.payload_type()));
-        match kind {
+        match kind_of(bytes) {
             Some(Kind::Welcome) => self.welcome(bytes, now),
             Some(Kind::Receipt) => self.core.receipted(bytes, now),
             Some(Kind::Keyset) => {
@@ -464,12 +483,13 @@ impl Driver {
             Vec::new()
         };
         let hands = Arc::clone(&self.hands);
-        let work = hands.carry_out(command.clone(), &correlation, stop.clone());
+        let once_more = (!given_up.is_empty()).then(|| command.clone());
+        let work = hands.carry_out(command, &correlation, stop.clone());
         let (report, name) = (self.report.clone(), id.clone());
         let (asked, over) = (stop.clone(), ended.clone());
         let task = runtime::spawn(async move {
             let mut outcome = ended_as(work).await;
-            if !given_up.is_empty() {
+            if let Some(command) = once_more {
                 // The last step of one that was under way may have come after the stop.
                 all_ended(given_up).await;
                 let again = ended_as(hands.carry_out(command, &correlation, asked)).await;
@@ -527,12 +547,12 @@ impl Driver {
     }
 }
 
-/// What became of a command, also where its task met a fault.
+/// What became of a command, also where it met a fault.
 async fn ended_as(work: Work) -> Outcome {
-    match runtime::spawn(work).await {
+    match runtime::guarded(work).await {
         Ok(outcome) => outcome,
         Err(ended) => {
-            tracing::error!(%ended, "A command's task ended by a fault.");
+            tracing::error!(%ended, "A command ended by a fault.");
             Outcome::failed(Code::Internal, "the command met a fault of the agent")
         }
     }

@@ -35,6 +35,10 @@ const WELCOME: Duration = Duration::from_secs(10);
 /// How long a write may take.
 pub(crate) const WRITE: Duration = Duration::from_secs(12);
 
+/// Bytes of messages that are written together. Fewer than one message may have, so that a slow line has
+/// no more to take in [`WRITE`].
+const TOGETHER: usize = 64 << 10;
+
 /// How long the end of a connection that the agent closes may take.
 pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -281,10 +285,86 @@ async fn write(
             },
             _ = ping.tick() => Message::Ping(Bytes::new()),
         };
-        match timeout(WRITE, sink.send(message)).await {
+        match timeout(WRITE, put(&mut sink, message, &mut outgoing)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return "the connection broke",
             Err(_) => return "Studio does not read",
         }
+    }
+}
+
+/// Writes a message, and with it those that wait behind it: each by itself would cost a record of TLS and
+/// a call to the system.
+async fn put(
+    sink: &mut (impl futures_util::Sink<Message, Error = WsError> + Unpin),
+    first: Message,
+    outgoing: &mut mpsc::Receiver<Vec<u8>>,
+) -> Result<(), WsError> {
+    let mut bytes = first.len();
+    sink.feed(first).await?;
+    while bytes < TOGETHER
+        && let Ok(envelope) = outgoing.try_recv()
+    {
+        bytes += envelope.len();
+        if let Ok(text) = Utf8Bytes::try_from(envelope) {
+            sink.feed(Message::Text(text)).await?;
+        }
+    }
+    sink.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    /// What was written, by the times that it was handed to the system.
+    #[derive(Default)]
+    struct Written {
+        fed: Vec<usize>,
+        flushed: Vec<Vec<usize>>,
+    }
+
+    impl futures_util::Sink<Message> for Written {
+        type Error = WsError;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), WsError> {
+            self.fed.push(message.len());
+            Ok(())
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+            let fed = std::mem::take(&mut self.fed);
+            self.flushed.push(fed);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_written_together_in_its_order_and_not_too_much_of_it() {
+        let (out, mut outgoing) = mpsc::channel(8);
+        let large = TOGETHER - 3;
+        for length in [1, 2, large, 4, 5] {
+            out.try_send(vec![b'x'; length]).unwrap();
+        }
+        // No text, so nothing for Studio, and it stands in nobody's way.
+        out.try_send(vec![0xff]).unwrap();
+        out.try_send(vec![b'x'; 6]).unwrap();
+        let mut sink = Written::default();
+        while !outgoing.is_empty() {
+            let first = outgoing.try_recv().unwrap();
+            let first = Message::Text(Utf8Bytes::try_from(first).unwrap());
+            put(&mut sink, first, &mut outgoing).await.unwrap();
+        }
+        assert_eq!(sink.flushed, [vec![1, 2, large], vec![4, 5, 6]]);
     }
 }

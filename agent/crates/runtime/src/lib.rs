@@ -19,7 +19,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use random::random;
 pub use shutdown::Shutdown;
 pub use supervise::{Exit, Policy, Supervisor, Unit, UnitState, UnitStatus};
-pub use task::{Ended, Task, spawn};
+pub use task::{Ended, Task, guarded, spawn};
 
 /// Cancelled when a part has to end; children of it end with it.
 pub use tokio_util::sync::CancellationToken;

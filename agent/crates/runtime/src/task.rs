@@ -2,8 +2,9 @@
 //!
 //! For work inside a part. Parts themselves are units of the [`crate::Supervisor`].
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
@@ -101,6 +102,22 @@ where
     Task(tokio::spawn(work))
 }
 
+/// Does work within the task that waits for it. A panic in it is a value, as with [`spawn`], and costs no
+/// task.
+///
+/// # Errors
+/// [`Ended::Panicked`].
+pub async fn guarded<T>(work: impl Future<Output = T>) -> Result<T, Ended> {
+    let mut work = pin!(work);
+    // What has panicked is not polled again, so nobody sees what it left half done.
+    let poll =
+        |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(Ended::Panicked(panic_text(panic.as_ref())))),
+        };
+    poll_fn(poll).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +138,16 @@ mod tests {
     async fn a_panic_is_a_value() {
         let task = spawn(async { panic!("boom {}", 1) });
         assert_eq!(task.await, Err(Ended::Panicked("boom 1".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_panic_within_a_task_is_a_value_too() {
+        let work = async {
+            tokio::task::yield_now().await;
+            panic!("boom {}", 2)
+        };
+        let ended: Result<(), Ended> = guarded(work).await;
+        assert_eq!(ended, Err(Ended::Panicked("boom 2".to_owned())));
+        assert_eq!(guarded(async { 3 }).await, Ok(3));
     }
 }

@@ -55,14 +55,14 @@ impl Batch {
         entity: &T,
     ) -> Result<Self, WriteError> {
         let id = checked(id)?;
-        let key = tree::row(tree, &id);
+        let key = || tree::row(tree, &id);
         let json = match serde_json::to_vec(entity) {
             Ok(json) => json,
-            Err(source) => return Err(WriteError::Shape { key, source }),
+            Err(source) => return Err(WriteError::Shape { key: key(), source }),
         };
         if json.len() > DOCUMENT_LIMIT {
             return Err(WriteError::TooLarge {
-                key,
+                key: key(),
                 bytes: json.len(),
                 limit: DOCUMENT_LIMIT,
             });

@@ -277,7 +277,8 @@ impl Store {
     /// Removes the parts of the document that stands under an id now.
     fn drop_parts(&self, writes: &mut Writes, tree: Tree, id: &str) -> Result<(), WriteError> {
         let key = tree::row(tree, id);
-        let Some(row) = self.inner.db.get(&key).map_err(WriteError::database)? else {
+        let before = writes.before(&self.inner.db, key.as_str());
+        let Some(row) = before.map_err(WriteError::database)? else {
             return Ok(());
         };
         // A head that cannot be read names no parts; those are swept at the next start.

@@ -5,6 +5,7 @@
 //! the database to its end and adding up again shows whether a row is missing, old or changed.
 
 use ring::digest::{Context, SHA256};
+use sled::IVec;
 use std::collections::BTreeMap;
 
 /// Where the seal is kept; not part of the sum.
@@ -54,16 +55,58 @@ fn digest(key: &[u8], value: &[u8]) -> u128 {
 /// Writes that are collected; the last one of a key counts.
 #[derive(Default)]
 pub(crate) struct Writes {
-    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    rows: BTreeMap<Vec<u8>, Row>,
+}
+
+/// What becomes of a key.
+#[derive(Default)]
+struct Row {
+    /// What stands there now, where it has been read.
+    old: Option<Option<IVec>>,
+    new: New,
+}
+
+#[derive(Default)]
+enum New {
+    /// It was only looked at.
+    #[default]
+    Same,
+    Gone,
+    Value(Vec<u8>),
+}
+
+impl Row {
+    fn old(&mut self, db: &sled::Tree, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
+        match self.old.take() {
+            Some(read) => Ok(read),
+            None => db.get(key),
+        }
+    }
 }
 
 impl Writes {
     pub(crate) fn insert(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.rows.insert(key.into(), Some(value.into()));
+        self.rows.entry(key.into()).or_default().new = New::Value(value.into());
     }
 
     pub(crate) fn remove(&mut self, key: impl Into<Vec<u8>>) {
-        self.rows.insert(key.into(), None);
+        self.rows.entry(key.into()).or_default().new = New::Gone;
+    }
+
+    /// What stands under a key before these writes. It is read once, so nobody else may write between
+    /// this and the commit.
+    pub(crate) fn before(
+        &mut self,
+        db: &sled::Tree,
+        key: impl Into<Vec<u8>>,
+    ) -> Result<Option<IVec>, sled::Error> {
+        let key = key.into();
+        if let Some(Row { old: Some(old), .. }) = self.rows.get(&key) {
+            return Ok(old.clone());
+        }
+        let old = db.get(&key)?;
+        self.rows.entry(key).or_default().old = Some(old.clone());
+        Ok(old)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -75,19 +118,24 @@ impl Writes {
     pub(crate) fn commit(self, db: &sled::Tree) -> Result<(), sled::Error> {
         let mut seal = stored(db)?.unwrap_or_default();
         let mut batch = sled::Batch::default();
-        for (key, value) in self.rows {
+        for (key, mut row) in self.rows {
             if key == SEAL_KEY {
                 continue;
             }
-            if let Some(old) = db.get(&key)? {
-                seal.sum = seal.sum.wrapping_sub(digest(&key, &old));
+            if matches!(row.new, New::Same) {
+                continue;
             }
-            match value {
-                Some(value) => {
+            let old = row.old(db, &key)?;
+            if let Some(old) = &old {
+                seal.sum = seal.sum.wrapping_sub(digest(&key, old));
+            }
+            match row.new {
+                New::Value(value) => {
                     seal.sum = seal.sum.wrapping_add(digest(&key, &value));
                     batch.insert(key, value);
                 }
-                None => batch.remove(key),
+                New::Gone if old.is_some() => batch.remove(key),
+                New::Gone | New::Same => {}
             }
         }
         seal.batches += 1;
@@ -132,15 +180,25 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let db = sled::open(dir.path()).unwrap();
             prop_assert!(verify(&db).unwrap());
+            let mut meant = BTreeMap::new();
             for (index, batch) in batches.iter().enumerate() {
                 let mut writes = Writes::default();
                 for (key, value) in batch {
+                    // A key may have been looked at before it is written, after it, or never.
+                    if key % 3 == 0 {
+                        prop_assert_eq!(writes.before(&db, [*key]).unwrap(), db.get([*key]).unwrap());
+                    }
                     match value {
                         Some(value) => writes.insert([*key], [*value]),
                         None => writes.remove([*key]),
                     }
+                    meant.insert(*key, *value);
+                    prop_assert_eq!(writes.before(&db, [key + 1]).unwrap(), db.get([key + 1]).unwrap());
                 }
                 writes.commit(&db).unwrap();
+                for (key, value) in &meant {
+                    prop_assert_eq!(db.get([*key]).unwrap(), value.map(|value| IVec::from(&[value])));
+                }
                 prop_assert!(verify(&db).unwrap());
                 prop_assert_eq!(super::batches(&db).unwrap(), index as u64 + 1);
             }

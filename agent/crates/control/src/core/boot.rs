@@ -54,6 +54,7 @@ impl Core {
             memory: stored.memory,
             dirty: BTreeSet::new(),
             entries: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             queue: BTreeSet::new(),
             replies: Replies::default(),
             claims: Claims::default(),
@@ -98,6 +99,9 @@ impl Core {
         };
         if stage != Stage::Ended {
             self.queue.insert((row.lane, row.timestamp, id.clone()));
+        }
+        if stage == Stage::Waiting {
+            self.waiting.insert(id.clone());
         }
         if let (Stage::Running, Some(command)) = (stage, &command) {
             out.push(Effect::Settle {

@@ -57,7 +57,7 @@ impl Core {
 
     /// One walk along the queue. Says whether what it has passed has to be looked at again.
     fn advance_once(&mut self, boot_ms: u64, out: &mut Vec<Effect>) -> bool {
-        if !self.queued().any(|entry| entry.stage == Stage::Waiting) {
+        if self.waiting.is_empty() {
             return false;
         }
         let now = self.now(boot_ms);
@@ -67,8 +67,12 @@ impl Core {
             .filter_map(|entry| entry.command.as_ref())
             .flat_map(Command::targets)
             .collect();
-        let queue: Vec<MessageId> = self.queue.iter().map(|(_, _, id)| id.clone()).collect();
-        for id in queue {
+        let undecided: Vec<MessageId> = self
+            .queued()
+            .filter(|entry| matches!(entry.stage, Stage::Arriving | Stage::Waiting))
+            .map(|entry| entry.row.message_id.clone())
+            .collect();
+        for id in undecided {
             let Some(entry) = self.entries.get(&id) else {
                 continue;
             };
@@ -77,9 +81,6 @@ impl Core {
             };
             if entry.stage == Stage::Arriving {
                 busy.extend(command.targets());
-                continue;
-            }
-            if entry.stage != Stage::Waiting {
                 continue;
             }
             let targets = command.targets();
@@ -209,6 +210,7 @@ impl Core {
             }
             Command::EmergencyStop(stop) => self.make_room(id, stop.scope, now, out),
             _ if command.ends_agent() => {
+                self.waiting.remove(id);
                 entry.stage = Stage::Starting;
                 entry.row.state = RowState::Started;
                 self.rows.push(Row::Command(Box::new(entry.row.clone())));
@@ -218,6 +220,7 @@ impl Core {
             _ => {}
         }
         if let Some(entry) = self.entries.get_mut(id) {
+            self.waiting.remove(id);
             entry.stage = Stage::Running;
             out.push(Effect::Run {
                 message_id: id.clone(),
@@ -303,12 +306,13 @@ impl Core {
         let Some(entry) = self.entries.get(id) else {
             return (false, out);
         };
-        let Some(command) = entry.command.clone() else {
+        let Some(command) = &entry.command else {
             return (false, out);
         };
         if entry.stage != Stage::Running {
             return (false, out);
         }
+        let kept = command.keeps_targets().then(|| command.targets());
         let refused = if now.is_past(entry.row.expires_at) {
             let problem = Code::Expired.with_message("it expired right before it began");
             Some((AckStatus::Failed, problem))
@@ -325,11 +329,11 @@ impl Core {
             self.end(id, status, Some(problem), None, now);
             return (false, self.finish(boot_ms, out));
         }
-        if command.keeps_targets() {
+        if let Some(targets) = kept {
             let claim = Claim {
                 id: id.clone(),
                 origin: Origin::Studio,
-                targets: command.targets(),
+                targets,
             };
             match self.claims.take(claim) {
                 Ok(preempted) => {
@@ -544,5 +548,22 @@ fn given_up(reason: Reason) -> (AckStatus, Problem) {
 
 /// Whether it can stand in an answer.
 fn is_short(told: &impl Serialize) -> bool {
-    serde_json::to_vec(told).is_ok_and(|json| json.len() <= RESULT_LIMIT)
+    serde_json::to_writer(Room(RESULT_LIMIT), told).is_ok()
+}
+
+/// Takes so many bytes, and keeps none of them.
+struct Room(usize);
+
+impl std::io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.checked_sub(bytes.len()) {
+            Some(left) => self.0 = left,
+            None => return Err(std::io::ErrorKind::FileTooLarge.into()),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -155,6 +155,9 @@ pub struct Core {
     memory: Memory,
     dirty: BTreeSet<Lane>,
     entries: BTreeMap<MessageId, Entry>,
+    /// Those of the queue that are durable and have not begun. Most begin at once, so hardly ever is there
+    /// one, and most inputs have no need to walk along the queue.
+    waiting: BTreeSet<MessageId>,
     /// Commands that are not at their end, in the order in which they are done.
     queue: BTreeSet<(Lane, Timestamp, MessageId)>,
     replies: Replies,
@@ -256,6 +259,7 @@ impl Core {
                     && entry.stage == Stage::Arriving
                 {
                     entry.stage = Stage::Waiting;
+                    self.waiting.insert(id);
                 }
             }
             After::Begun(id) => {
@@ -429,6 +433,7 @@ impl Core {
         let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
+        self.waiting.remove(id);
         entry.stage = Stage::Ended;
         entry.command = None;
         entry.row.payload = None;

@@ -62,10 +62,10 @@ impl Core {
             self.rows.push(Row::Memory(self.memory));
         }
         self.online = true;
-        let unsent = self.unsent();
-        let numbers = self.outbox.keys().filter(|number| !unsent.contains(number));
+        let durable = self.outbox.range(..self.first_unsent());
+        let durable: Vec<u64> = durable.map(|(number, _)| *number).collect();
         let mut out = Vec::new();
-        for number in numbers.copied().collect::<Vec<_>>() {
+        for number in durable {
             self.send(number, boot_ms, &mut out);
         }
         Ok((welcome, self.finish(boot_ms, out)))
@@ -99,17 +99,17 @@ impl Core {
         out
     }
 
-    /// Messages that are sent when their batch is durable, and not before.
-    fn unsent(&self) -> BTreeSet<u64> {
+    /// The number from which on messages are sent when their batch is durable, and not before. Numbers
+    /// only go up, so all before it are durable.
+    fn first_unsent(&self) -> u64 {
         let under_way = self.in_flight.iter().flat_map(|(_, after)| after);
-        self.after
-            .iter()
-            .chain(under_way)
-            .filter_map(|after| match after {
+        under_way
+            .chain(&self.after)
+            .find_map(|after| match after {
                 After::Send(number) => Some(*number),
                 _ => None,
             })
-            .collect()
+            .unwrap_or(self.next_number)
     }
 
     /// A receipt has come: what it names need not be sent again.
@@ -127,12 +127,11 @@ impl Core {
                     .message_ids
                     .into_iter()
                     .collect();
-                let unsent = self.unsent();
                 let over: Vec<u64> = self
                     .outbox
-                    .values()
-                    .filter(|row| named.contains(&row.message_id) && !unsent.contains(&row.number))
-                    .map(|row| row.number)
+                    .range(..self.first_unsent())
+                    .filter(|(_, row)| named.contains(&row.message_id))
+                    .map(|(number, _)| *number)
                     .collect();
                 for number in over {
                     self.forget_sent(number);

@@ -38,6 +38,9 @@ impl Diary {
 /// Stream commands take two steps, of which the first lasts until the command is asked to give up.
 struct TwoSteps(Diary);
 
+/// Every command meets a fault of the agent.
+struct Faulty;
+
 /// What the hands measure.
 fn measured() -> Metrics {
     Metrics {
@@ -89,6 +92,33 @@ impl Hands for TwoSteps {
             tokio::time::sleep(Duration::from_millis(300)).await;
             diary.note("first step is over");
             Outcome::Aborted
+        })
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+}
+
+impl Hands for Faulty {
+    fn commands(&self) -> BTreeSet<CommandType> {
+        CommandType::ALL.iter().copied().collect()
+    }
+
+    fn about(&self) -> About {
+        TwoSteps(Diary::default()).about()
+    }
+
+    fn turned_away(&self, _: &control::TurnedAway) {}
+
+    fn figures(&self) -> Option<Metrics> {
+        None
+    }
+
+    fn carry_out(&self, _: Command, _: &MessageId, _: CancellationToken) -> Work {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            panic!("a fault")
         })
     }
 
@@ -158,7 +188,7 @@ impl Rig {
         });
         let stop = CancellationToken::new();
         let driver = runtime::spawn(driver.run(effects, stop.clone()));
-        let (out, sent) = mpsc::channel(64);
+        let (out, sent) = mpsc::channel(OUTGOING);
         let opened = Input::Opened {
             nonce: nonce(),
             out,
@@ -188,6 +218,19 @@ impl Rig {
             .studio
             .sign(&self.studio.command_value(n, kind, payload));
         self.inputs.send(Input::Message(envelope)).await.unwrap();
+    }
+
+    /// The next answer: about which command, and its status.
+    async fn next_answer(&mut self) -> (MessageId, AckStatus) {
+        let (device, key) = (&self.studio.device_id, self.studio.device.public());
+        loop {
+            let envelope = self.sent.recv().await.unwrap();
+            let ack = verify::from_device::<Ack>(&envelope, Kind::Ack, device, key);
+            if let Ok(ack) = ack {
+                let ack = ack.into_inner().payload;
+                return (ack.message_id, ack.status);
+            }
+        }
     }
 
     /// The next answer about a command that is not `accepted`: its status and code.
@@ -268,6 +311,42 @@ async fn a_command_that_expired_while_the_machine_slept_is_not_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_meets_a_fault_of_the_agent_is_answered_and_so_is_the_next() {
+    let mut rig = Rig::online(Arc::new(Faulty)).await;
+    for n in 1..=2 {
+        rig.command(n, "HEALTH_REQUEST", &json!({})).await;
+        let ended = rig.end_of(n).await;
+        assert_eq!(ended, (AckStatus::Failed, Some(Code::Internal)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_is_taken_in_a_row_is_taken_whole_and_in_its_order() {
+    let mut rig = Rig::online(Arc::new(Faulty)).await;
+    let (inputs, studio) = (rig.inputs.clone(), Studio::default());
+    let count = 3 * IN_A_ROW as u64;
+    let sending = runtime::spawn(async move {
+        for n in 1..=count {
+            let command = studio.sign(&studio.command_value(n, "HEALTH_REQUEST", &json!({})));
+            inputs.send(Input::Message(command)).await.unwrap();
+        }
+    });
+    let (mut accepted, mut ended) = (Vec::new(), BTreeSet::new());
+    while ended.len() < 3 * IN_A_ROW {
+        let (id, status) = rig.next_answer().await;
+        if status == AckStatus::Accepted {
+            accepted.push(id);
+        } else {
+            assert!(ended.insert(id), "it ended twice");
+        }
+    }
+    assert_eq!(accepted, (1..=count).map(mid).collect::<Vec<_>>());
+    sending.await.unwrap();
+    let done = rig.shown.wait_for(|status| status.open_commands == 0);
+    assert_eq!(done.await.unwrap().carried_out, count);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_carrier_keeps_is_settled_when_the_command_is_durable_and_not_before() {
     let mut rig = Rig::online(Arc::new(TwoSteps(Diary::default()))).await;
     let (places, mut settled) = mpsc::channel(8);
@@ -295,8 +374,7 @@ impl Rig {
         let mut kinds = Vec::new();
         loop {
             let envelope = self.sent.recv().await.unwrap();
-            let kind = Envelope::read(&envelope).unwrap();
-            let kind = Kind::from_payload_type(kind.payload_type()).unwrap();
+            let kind = kind_of(&envelope).unwrap();
             kinds.push(kind);
             if kind == Kind::Metrics {
                 let (device, key) = (&self.studio.device_id, self.studio.device.public());

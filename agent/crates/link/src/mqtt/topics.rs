@@ -1,6 +1,6 @@
 //! What the device says to the broker, and under which topic.
 
-use protocol::{Carried, Envelope, Kind, Timestamp, Topics};
+use protocol::{Carried, Timestamp, Topics, kind_of};
 use rumqttc::QoS;
 use serde_json::json;
 
@@ -15,9 +15,7 @@ pub(crate) struct Place {
 
 /// Where an envelope of the device goes; `None` for those that no device sends.
 pub(crate) fn place(topics: &Topics, envelope: &[u8]) -> Option<Place> {
-    let envelope = Envelope::read(envelope).ok()?;
-    let kind = Kind::from_payload_type(envelope.payload_type())?;
-    let carried = Carried::of_device(kind)?;
+    let carried = Carried::of_device(kind_of(envelope)?)?;
     Some(Place {
         topic: topics.topic(carried),
         qos: if carried.kept {
@@ -39,7 +37,7 @@ pub(crate) fn state(online: bool, since: Timestamp, reason: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{DeviceId, SigningKey, TenantId, seal};
+    use protocol::{DeviceId, Kind, SigningKey, TenantId, seal};
 
     #[test]
     fn an_envelope_is_placed_by_what_it_says_it_is_and_none_but_a_devices_is_sent() {
