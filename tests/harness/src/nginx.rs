@@ -32,7 +32,7 @@ impl Nginx {
             "load_module {module};
              daemon off; master_process off; pid {at}/pid; error_log {at}/error.log warn;
              events {{ worker_connections 64; }}
-             rtmp {{ server {{ listen 127.0.0.1:{rtmp_port}; chunk_size 4096;
+             rtmp {{ access_log off; server {{ listen 127.0.0.1:{rtmp_port}; chunk_size 4096;
                application live {{ live on; record off; notify_method get;
                  on_publish http://127.0.0.1:{http_port}/allow; }} }} }}
              http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b;

@@ -214,7 +214,7 @@ fn a_bundle_for_support_arrives_whole_through_the_proxy_and_holds_no_secret() {
         assert_eq!(kept["cameras"][0]["stream_path"], path, "{kept}");
         let description = &kept["destinations"][0]["description"];
         assert_eq!(description, "[removed] by [removed]", "{kept}");
-        assert_eq!(kept["timelines"][0]["name"], "bars", "{kept}");
+        assert_eq!(kept["timelines"][0]["name"], "Show bars", "{kept}");
         assert!(!bundle["audit"]["entries"].as_array().unwrap().is_empty());
         let lines = bundle["log"]["lines"].as_array().unwrap();
         let ready = |line: &Value| line.as_str().unwrap().contains("Ready for the operator.");
