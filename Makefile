@@ -9,7 +9,6 @@ BUILD := $(CARGO) build --release --workspace
 TESTED := $(BUILD) --lib --bins --tests
 TEST := $(CARGO) test --release --workspace --no-fail-fast
 SERIAL := -- --test-threads=1 --nocapture
-BESIDE := -- --test-threads=3 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
 PROMISES := \
@@ -48,8 +47,6 @@ PROMISES := \
 	sources \
 	standstill \
 	told
-# Those of them that wait more than they work, and judge no single frame: several tests at a time.
-WAITING := channel config credentials lifecycle link mqtt proxied sandbox sources told
 
 # No target here is a file.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
@@ -97,13 +94,7 @@ parts: ## the parts against real processes
 
 media: ## one file a promise; one alone: make media T=cuts
 	@$(TESTED)
-	@status=0; \
-	$(call promised,$(filter-out $(WAITING),$(or $(T),$(PROMISES))),$(SERIAL)) \
-	$(call promised,$(filter $(WAITING),$(or $(T),$(PROMISES))),$(BESIDE)) \
-	exit $$status
-
-# Runs these tests in this way, where there are any.
-promised = $(if $(1),$(TEST) $(addprefix --test ,$(1)) $(2) || status=1;)
+	@$(TEST) $(addprefix --test ,$(or $(T),$(PROMISES))) $(SERIAL)
 
 test-peer: setup-test ## a Studio in Python, written from docs/PROTOCOL.md, directs the agent
 	@$(MAKE) --no-print-directory peer

@@ -77,21 +77,24 @@ async fn platform(keys: &[&str], ports: Ports) -> Rig {
     rig
 }
 
+/// Where set-up unpacks it.
+const NGINX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../build/nginx/usr");
+
 /// nginx-rtmp with an application that takes everything and one that takes nothing.
 fn nginx(rig: &Rig, port: u16) -> Process {
     let folder = rig.directory.path().join("nginx");
     std::fs::create_dir_all(&folder).unwrap();
     let text = format!(
-        "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\n\
+        "load_module {NGINX}/lib/nginx/modules/ngx_rtmp_module.so;\n\
          worker_processes 1; pid {0}/pid; error_log {0}/log;\n\
          events {{ worker_connections 64; }}\n\
-         rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; }}\n\
+         rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; application live {{ live on; }}\n\
          application closed {{ live on; deny publish all; }} }} }}\n",
         folder.display()
     );
     let conf = folder.join("nginx.conf");
     std::fs::write(&conf, text).unwrap();
-    let launch = Launch::new("/usr/sbin/nginx")
+    let launch = Launch::new(format!("{NGINX}/sbin/nginx"))
         .arg("-c")
         .arg(&conf)
         .args(["-g", "daemon off; user root;"]);

@@ -139,8 +139,8 @@ impl Diagnostics {
     }
 
     /// Waits until nobody else makes a bundle.
-    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    pub async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
     }
 }
 

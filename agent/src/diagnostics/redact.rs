@@ -14,9 +14,12 @@ use std::collections::HashMap;
 /// Stands where something was taken away.
 const REMOVED: &str = "[removed]";
 
-/// A secret of fewer bytes is looked for as a word of its own, as is one of letters only: else one of
-/// them would take pieces out of every other word.
+/// A secret of fewer bytes is looked for as a word of its own: else it would take pieces out of every other
+/// word.
 const SHORT: usize = 6;
+
+/// The same of one that is of letters only: no word is as long.
+const WORD: usize = 16;
 
 /// Pieces of a secret that are shorter, such as a key's last line or a path, are none by themselves.
 const PIECE: usize = 16;
@@ -28,8 +31,9 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Names in a query whose values are nobody's business.
-const NAMES: [&str; 14] = [
+/// Names in a query whose values are nobody's business, and last words of such names: `stream_key`,
+/// `X-Amz-Signature`.
+const NAMES: [&str; 16] = [
     "password",
     "passwd",
     "passphrase",
@@ -37,14 +41,19 @@ const NAMES: [&str; 14] = [
     "pwd",
     "psw",
     "token",
-    "access_token",
     "secret",
     "key",
+    "apikey",
     "auth",
     "signature",
     "sig",
     "streamid",
+    "credential",
+    "credentials",
 ];
+
+/// Longest name in a query that is looked at.
+const NAME: usize = 64;
 
 /// Ends an address in a text.
 fn ends_address(c: char) -> bool {
@@ -75,7 +84,8 @@ impl Redactor {
                         continue;
                     };
                     let plain = text.expose();
-                    let is_word = plain.len() < SHORT || plain.chars().all(char::is_alphabetic);
+                    let is_word = plain.len() < SHORT
+                        || (plain.len() < WORD && plain.chars().all(char::is_alphabetic));
                     forms.entry(first).or_default().push(Form { text, is_word });
                 }
             }
@@ -110,6 +120,10 @@ impl Redactor {
 
     fn cleaned<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let known = self.without_known(text);
+        let known = match without_logins(&known) {
+            Cow::Owned(text) => Cow::Owned(text),
+            Cow::Borrowed(_) => known,
+        };
         if !known.contains("://") && !known.contains('=') {
             return known;
         }
@@ -155,7 +169,18 @@ impl Redactor {
 
 fn stands_alone(before: &str, after: &str) -> bool {
     let touches = |c: char| c.is_alphanumeric() || c == '_';
-    !before.chars().next_back().is_some_and(touches) && !after.chars().next().is_some_and(touches)
+    let begins =
+        !before.chars().next_back().is_some_and(touches) || ends_encoded(before.as_bytes());
+    begins && !after.chars().next().is_some_and(touches)
+}
+
+/// Whether the last letters stand for something else: `%3A`, `\n`.
+fn ends_encoded(before: &[u8]) -> bool {
+    match before {
+        [.., b'%', high, low] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        [.., b'\\', escaped] => escaped.is_ascii_lowercase(),
+        _ => false,
+    }
 }
 
 /// What of a secret is one by itself: the texts that were sealed as one document, and the path of one
@@ -222,6 +247,23 @@ fn in_lower_case(encoded: &str) -> String {
     encoded.chars().map(lower).collect()
 }
 
+/// Without what shows who asks, in the head of a request that a library has logged.
+fn without_logins(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for mark in ["Bearer ", "Basic "] {
+        let mut from = 0;
+        while let Some(found) = text[from..].find(mark) {
+            from += found + mark.len();
+            let token = &text[from..];
+            let length = token.find(ends_address).unwrap_or(token.len());
+            if length >= PIECE {
+                text.to_mut().replace_range(from..from + length, REMOVED);
+            }
+        }
+    }
+    text
+}
+
 /// Without `user:password@` in the addresses of a text.
 fn without_users(text: &str) -> String {
     const MARK: &str = "://";
@@ -256,11 +298,8 @@ fn without_values(text: &str) -> String {
         let (before, after) = rest.split_at(mark + 1);
         out.push_str(before);
         rest = after;
-        let name = NAMES.iter().find(|name| {
-            let here = after.get(..name.len());
-            here.is_some_and(|here| here.eq_ignore_ascii_case(name))
-                && after[name.len()..].starts_with('=')
-        });
+        let name = after.split_once('=').map(|(name, _)| name);
+        let name = name.filter(|name| name.len() <= NAME && is_private(name));
         if let Some(name) = name {
             let (named, value) = after.split_at(name.len() + 1);
             let end = value
@@ -273,6 +312,14 @@ fn without_values(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Whether a query calls something private by this name.
+fn is_private(name: &str) -> bool {
+    let last = name.rsplit(['-', '_', '.']).next().unwrap_or(name);
+    NAMES
+        .iter()
+        .any(|private| last.eq_ignore_ascii_case(private))
 }
 
 #[cfg(test)]

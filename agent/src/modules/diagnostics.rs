@@ -29,7 +29,7 @@ const SHORT: u64 = 4 * 1024;
 
 pub(super) async fn carry_out(parts: &Parts, include: &[String]) -> Result<Reply, Problem> {
     let chosen = Section::named(include).map_err(|error| refuse(&error))?;
-    let _turn = parts.diagnostics.turn().await;
+    let turn = parts.diagnostics.turn().await;
     let mut sections = Vec::new();
     for section in chosen {
         let value = filled(parts, section).await.unwrap_or_else(
@@ -44,6 +44,8 @@ pub(super) async fn carry_out(parts: &Parts, include: &[String]) -> Result<Reply
     let device = device.or_else(|| parts.link.device.borrow().clone());
     let at = rfc3339(parts.clock.wall());
     let made = tokio::task::spawn_blocking(move || {
+        // Whoever asked may be gone by now.
+        let _turn = turn;
         let device = device.as_deref().unwrap_or("device");
         bundle(sections, &Redactor::new(secrets), (device, &at))
     });

@@ -4,6 +4,7 @@
 use super::LogTail;
 use crate::config::{LogConfig, LogFormat};
 use tracing::Subscriber;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -41,8 +42,7 @@ impl LogLevel {
     /// # Errors
     /// In words, when it is no filter or the log is gone.
     pub fn set(&self, level: &str) -> Result<(), String> {
-        let filter = level.parse::<EnvFilter>();
-        let filter = filter.map_err(|error| format!("the log's level: {error}"))?;
+        let filter = filter(level).map_err(|error| format!("the log's level: {error}"))?;
         let set = self.filter.reload(filter);
         set.map_err(|error| format!("the log's level: {error}"))
     }
@@ -54,6 +54,16 @@ pub struct Log {
     pub level: LogLevel,
     /// Its last lines.
     pub tail: LogTail,
+}
+
+/// A level as it is asked for, but for what would write the device's claims down: at `trace` the WebSocket's
+/// library logs the head of its request.
+fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    let filter: EnvFilter = level.parse()?;
+    if filter.max_level_hint() == Some(LevelFilter::TRACE) {
+        return format!("{level},tungstenite=debug").parse();
+    }
+    Ok(filter)
 }
 
 /// Keeps what is logged, in words for people whatever is written elsewhere.
@@ -69,7 +79,7 @@ where
 /// # Errors
 /// [`LogError`] when the level is no filter, or a log is set up already.
 pub fn init(config: &LogConfig) -> Result<Log, LogError> {
-    let filter: EnvFilter = config.level.parse().map_err(LogError::Filter)?;
+    let filter = filter(&config.level).map_err(LogError::Filter)?;
     let (filter, level) = LogLevel::new(filter);
     let tail = LogTail::default();
     let lines = fmt::layer().with_writer(std::io::stderr);
@@ -82,4 +92,21 @@ pub fn init(config: &LogConfig) -> Result<Log, LogError> {
     }
     .map_err(LogError::Twice)?;
     Ok(Log { level, tail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_writes_down_what_the_device_shows_to_studio() {
+        for (asked, taken) in [
+            ("trace", "tungstenite=debug,trace"),
+            ("tungstenite=trace", "tungstenite=debug"),
+            ("info", "info"),
+        ] {
+            assert_eq!(filter(asked).unwrap().to_string(), taken);
+        }
+        assert!(filter("no=level=at=all").is_err());
+    }
 }

@@ -16,7 +16,7 @@ const INTERVAL_NS: i64 = 33_333_333;
 
 #[test]
 fn cuts_and_fades_lose_repeat_and_blacken_nothing() {
-    let (cuts, fades) = if long() { (200, 50) } else { (40, 10) };
+    let (cuts, fades) = if long() { (200, 50) } else { (60, 15) };
     let agent = Agent::start();
     let cameras = three_cameras(&agent);
     let sink = MediaServer::start();

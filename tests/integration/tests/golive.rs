@@ -41,7 +41,7 @@ fn four_sinks_take_their_first_bytes_within_a_second_and_a_half() {
     agent.add_destination("d4", &nginx.application(), "key-4");
     let encoder = agent.encoder_pid();
     let mut took = Vec::new();
-    for _ in 0..if long() { 20 } else { 3 } {
+    for _ in 0..if long() { 20 } else { 5 } {
         let (before, round) = agent.position();
         let began = Instant::now();
         agent.go_live(&["d1", "d2", "d3", "d4"]);

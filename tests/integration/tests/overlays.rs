@@ -44,7 +44,7 @@ fn every_text_change_is_seen_and_no_process_is_started_again() {
             .is_some()
     );
     let before = agent.children();
-    let changes: u32 = if long() { 200 } else { 30 };
+    let changes: u32 = if long() { 200 } else { 50 };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("program.nut");
     let url = agent.rtsp("program");

@@ -2,7 +2,6 @@
 
 use crate::desk::{Shared, Studio};
 use hyper::StatusCode;
-use std::time::Duration;
 
 /// Where they are put, before the name.
 pub(crate) const PLACE: &str = "/uploads/";
@@ -46,12 +45,6 @@ impl Studio {
     #[must_use]
     pub fn uploaded(&self, name: &str) -> Option<Vec<u8>> {
         self.shared.state().uploads.get(name).cloned()
-    }
-
-    /// Waits until so many uploads were tried, well or not.
-    #[must_use]
-    pub fn wait_uploads(&self, count: usize, limit: Duration) -> bool {
-        self.wait(limit, |state| state.upload_tries >= count)
     }
 
     /// How many uploads were tried, well or not.

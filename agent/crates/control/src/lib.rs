@@ -14,8 +14,8 @@ mod record;
 
 pub use claims::{Claim, Claims, HOLD_MS, Origin, Preempted};
 pub use core::{
-    AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Config, Core, EVENT_LIMIT, OUTBOX_LIMIT, QUEUE_LIMIT,
-    RECORD_LIMIT, REPLY_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
+    AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Config, Core, EVENT_LIMIT, OUTBOX_BYTES, OUTBOX_LIMIT,
+    QUEUE_LIMIT, RECORD_LIMIT, REPLY_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
 };
 pub use effect::{Alert, BatchId, Effect, Outcome, TurnedAway};
 pub use record::{AuditRow, CommandRow, Memory, OutboxRow, Row, RowState, Stored};

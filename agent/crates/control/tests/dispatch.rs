@@ -11,8 +11,8 @@
 mod support;
 
 use control::{
-    AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Claim, EVENT_LIMIT, Effect, HOLD_MS, Origin, Outcome,
-    QUEUE_LIMIT, REPLY_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT, Row, RowState,
+    AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Claim, EVENT_LIMIT, Effect, HOLD_MS, OUTBOX_BYTES, Origin,
+    Outcome, QUEUE_LIMIT, REPLY_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT, Row, RowState,
 };
 use protocol::command::{CommandType, Target, TargetKind};
 use protocol::{
@@ -507,16 +507,20 @@ fn what_has_no_receipt_is_sent_again_on_the_same_connection() {
         rig.told(1).len() - before
     };
     assert_eq!(told(&mut rig, AGAIN_AFTER_MS - 1), 0);
-    assert_eq!(told(&mut rig, 1), 2, "in their order");
-    assert_eq!(rig.told(1), [ACCEPTED, COMPLETED, ACCEPTED, COMPLETED]);
-    // The longer it takes, the less often.
-    let accepted = rig.kept_order[0].clone();
-    rig.receipt(&[accepted]);
+    assert_eq!(told(&mut rig, 1), 1, "nobody answers: one is enough to ask");
+    assert_eq!(rig.told(1), [ACCEPTED, COMPLETED, ACCEPTED]);
+    // The longer nobody answers, the less often.
     assert_eq!(told(&mut rig, 2 * AGAIN_AFTER_MS - 1), 0);
     assert_eq!(told(&mut rig, 1), 1);
     assert_eq!(told(&mut rig, 4 * AGAIN_AFTER_MS), 1);
     assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 1);
-    assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 1);
+    // Somebody answers: the rest follows.
+    let accepted = rig.kept_order[0].clone();
+    rig.receipt(&[accepted]);
+    assert_eq!(told(&mut rig, 0), 1);
+    assert_eq!(rig.told(1).last(), Some(&COMPLETED));
+    assert_eq!(told(&mut rig, AGAIN_AFTER_MS), 0);
+    assert_eq!(told(&mut rig, AGAIN_AFTER_MS), 1);
     // Without a connection not at all, and on the next one from the start.
     rig.core.disconnected();
     assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 0);
@@ -527,6 +531,35 @@ fn what_has_no_receipt_is_sent_again_on_the_same_connection() {
     let kept = rig.kept_order.clone();
     rig.receipt(&kept);
     assert_eq!(told(&mut rig, AGAIN_AT_MOST_MS), 0);
+}
+
+#[test]
+fn what_is_sent_again_at_once_leaves_room_on_the_line() {
+    let mut rig = Rig::online();
+    for n in 1..=200 {
+        rig.send(n, "HEALTH_REQUEST", &json!({}));
+        rig.complete(n);
+    }
+    let again = |rig: &mut Rig, millis: u64| {
+        let before = rig.answers.len();
+        rig.pass(millis);
+        rig.answers.len() - before
+    };
+    assert_eq!(again(&mut rig, AGAIN_AFTER_MS), 1);
+    let mut rounds = Vec::new();
+    while rounds.iter().sum::<usize>() < 399 {
+        let asked = rig.kept_order[0].clone();
+        rig.receipt(&[asked]);
+        rounds.push(again(&mut rig, 0));
+    }
+    let bytes: usize = rig
+        .durable
+        .outbox
+        .values()
+        .map(|row| row.envelope.len())
+        .sum();
+    assert!(rounds.len() > bytes / (80 * 1024), "{rounds:?} of {bytes}");
+    assert!(rounds.iter().all(|count| *count > 1), "{rounds:?}");
 }
 
 #[test]
@@ -640,10 +673,41 @@ fn the_oldest_replies_are_forgotten_and_what_became_of_their_commands_is_not() {
     // What is forgotten leaves its room to what comes then.
     rig.pass(2 * HOUR);
     assert!(rig.durable.commands.is_empty());
+    let kept = rig.kept_order.clone();
+    rig.receipt(&kept);
     for n in TOO_MANY + 1..=2 * TOO_MANY {
         talk(&mut rig, n, true);
     }
     assert_bounded(&rig);
+}
+
+#[test]
+fn commands_are_turned_away_when_too_many_bytes_wait_for_receipts() {
+    let mut rig = Rig::online();
+    let waiting = |rig: &Rig| -> usize {
+        let rows = rig.durable.outbox.values();
+        rows.map(|row| row.envelope.len()).sum()
+    };
+    let mut n = 0;
+    while waiting(&rig) < OUTBOX_BYTES {
+        n += 1;
+        talk(&mut rig, n, true);
+    }
+    assert!(waiting(&rig) < OUTBOX_BYTES + 2 * RESULT_LIMIT);
+    rig.send(n + 1, "CAMERA_ACTION", &goto("a"));
+    assert_eq!(rig.last(n + 1).code, Some(Code::Busy));
+    // Over a restart too; an emergency stop is let in, and receipts make room again.
+    rig.power_cut(true);
+    rig.connect();
+    rig.send(n + 2, "CAMERA_ACTION", &goto("a"));
+    assert_eq!(rig.last(n + 2).code, Some(Code::Busy));
+    rig.send(n + 3, "EMERGENCY_STOP", &stop_all());
+    assert_eq!(rig.last(n + 3).status, AckStatus::Accepted);
+    rig.complete(n + 3);
+    let kept = rig.kept_order.clone();
+    rig.receipt(&kept);
+    rig.send(n + 4, "CAMERA_ACTION", &goto("a"));
+    assert_eq!(rig.last(n + 4).status, AckStatus::Accepted);
 }
 
 #[test]

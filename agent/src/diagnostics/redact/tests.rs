@@ -58,6 +58,16 @@ fn a_short_secret_or_a_plain_word_is_found_as_a_word_of_its_own() {
         ),
         ("a@b", "a@b xa@b (a@b)", "[removed] xa@b ([removed])"),
         ("stream7", "astream7b", "a[removed]b"),
+        (
+            "hunter",
+            "rtsp%3A%2F%2Fview%3Ahunter%4010.0.0.2 \\nhunter, hunters and a hunter",
+            "rtsp%3A%2F%2Fview%3A[removed]%4010.0.0.2 \\n[removed], hunters and a [removed]",
+        ),
+        (
+            "abcdefghijklmnopqrst",
+            "live_abcdefghijklmnopqrst",
+            "live_[removed]",
+        ),
         ("", "nothing", "nothing"),
     ] {
         assert_eq!(cleaned(&[secret], text), expected, "{secret}");
@@ -106,6 +116,14 @@ fn users_of_addresses_and_what_a_query_calls_a_password_go_whoever_wrote_them() 
             "srt://h:1?streamid=[removed]&passphrase=[removed]#y \"?pwd=[removed]\"",
         ),
         ("a ?passwords=1&key", "a ?passwords=1&key"),
+        (
+            "https://h/b?X-Amz-Signature=ab12&stream_key=x1&apiKey=y2&keys=3",
+            "https://h/b?X-Amz-Signature=[removed]&stream_key=[removed]&apiKey=[removed]&keys=3",
+        ),
+        (
+            "GET / HTTP/1.1 Authorization: Bearer eyJh.bGciOiJFZ.ERTQSJ9 and a Basic profile",
+            "GET / HTTP/1.1 Authorization: Bearer [removed] and a Basic profile",
+        ),
         ("count=7 ü&ü=1 ://", "count=7 ü&ü=1 ://"),
     ] {
         assert_eq!(cleaned(&[], text), expected);

@@ -64,8 +64,10 @@ impl Core {
                 .filter(|row| row.event.is_some())
                 .count(),
             overflowed: false,
+            outbox_bytes: stored.outbox.values().map(|row| row.envelope.len()).sum(),
             outbox: stored.outbox,
             sent: BTreeMap::new(),
+            is_heard: false,
             next_number,
             made: 0,
             chain: ChainHead::new(config.boot_id.clone()),

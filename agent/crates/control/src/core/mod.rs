@@ -51,8 +51,11 @@ pub const AGAIN_AFTER_MS: u64 = 10_000;
 /// Longest time between two times that a message is sent on one connection.
 pub const AGAIN_AT_MOST_MS: u64 = 60_000;
 
-/// Most messages that are sent again at once.
-const AGAIN_AT_ONCE: usize = 64;
+/// Bytes of messages that are sent again at once, where Studio answers: the show has the line too.
+const AGAIN_BYTES: usize = 64 * 1024;
+
+/// Bytes of messages that wait for their receipt. Beyond it commands are answered `BUSY`.
+pub const OUTBOX_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long after a start a command that was cut short waits for the time to become known.
 pub const RESTART_GRACE_MS: u64 = 5_000;
@@ -163,8 +166,12 @@ pub struct Core {
     replies: Replies,
     claims: Claims,
     outbox: BTreeMap<u64, OutboxRow>,
+    /// Bytes of their envelopes.
+    outbox_bytes: usize,
     /// Those of them that were sent on this connection.
     sent: BTreeMap<u64, Sending>,
+    /// A receipt has come since something was sent again.
+    is_heard: bool,
     /// How many of the outbox are events.
     events: usize,
     /// Studio was told that events give way, and there has not been room again since.
@@ -399,6 +406,7 @@ impl Core {
         };
         self.next_number += 1;
         self.events += usize::from(event.is_some());
+        self.outbox_bytes += row.envelope.len();
         self.outbox.insert(row.number, row.clone());
         self.after.push(After::Send(row.number));
         self.rows.push(Row::Outbox(row));
@@ -540,6 +548,7 @@ impl Core {
     fn forget_sent(&mut self, number: u64) {
         self.sent.remove(&number);
         if let Some(row) = self.outbox.remove(&number) {
+            self.outbox_bytes -= row.envelope.len();
             self.events -= usize::from(row.event.is_some());
             self.overflowed &= self.events > EVENT_LIMIT / 2;
             let unwritten = |row: &Row| matches!(row, Row::Outbox(row) if row.number == number);

@@ -1,6 +1,8 @@
 //! Taking in a command: verified, not seen before, read, allowed; then kept, then answered.
 
-use super::{Core, Entry, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, Stage};
+use super::{
+    Core, Entry, OUTBOX_BYTES, OUTBOX_LIMIT, QUEUE_LIMIT, RECORD_LIMIT, RESULT_LIMIT, Stage,
+};
 use crate::claims::Origin;
 use crate::effect::{Alert, Effect, TurnedAway};
 use crate::record::{CommandRow, Memory, Row, RowState};
@@ -169,6 +171,7 @@ impl Core {
         self.queue.len() >= QUEUE_LIMIT + spare
             || self.entries.len() >= RECORD_LIMIT + spare
             || self.outbox.len() >= OUTBOX_LIMIT + 4 * spare
+            || self.outbox_bytes >= OUTBOX_BYTES + 4 * spare * RESULT_LIMIT
     }
 
     /// Whether a command that is new and authentic will be done.

@@ -9,7 +9,8 @@ use protocol::{MessageId, Problem, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Most bytes that the remembered replies, and accounts of why commands failed, take in memory.
+/// Most bytes that the remembered replies, and accounts of why commands failed, take in memory, less those
+/// that are light.
 pub const REPLY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// What weighs less, as most refusals do, belongs to its command's row and is not counted.

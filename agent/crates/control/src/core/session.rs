@@ -1,6 +1,6 @@
 //! The connection and the keys: welcome, receipts, newer keysets and roots.
 
-use super::{AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, AGAIN_AT_ONCE, After, Core, Sending};
+use super::{AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, AGAIN_BYTES, After, Core, Sending};
 use crate::effect::Effect;
 use crate::record::{Memory, Row};
 use protocol::{
@@ -62,6 +62,7 @@ impl Core {
             self.rows.push(Row::Memory(self.memory));
         }
         self.online = true;
+        self.is_heard = false;
         let durable = self.outbox.range(..self.first_unsent());
         let durable: Vec<u64> = durable.map(|(number, _)| *number).collect();
         let mut out = Vec::new();
@@ -85,15 +86,28 @@ impl Core {
         self.sent.insert(number, Sending { at_ms, patience_ms });
     }
 
-    /// Sends what should have had its receipt by now, the oldest first. To be called each second while
-    /// nothing else waits to be sent: on a slow line the receipt is late because the message is.
+    /// Sends what should have had its receipt by now, the oldest first: one message, and more only where a
+    /// receipt has come since, so that nobody's queue is filled for a Studio that is not there. To be
+    /// called each second while nothing else waits to be sent: on a slow line the receipt is late because
+    /// the message is.
     pub fn send_again(&mut self, boot_ms: u64) -> Vec<Effect> {
         let is_due =
             |sending: &Sending| boot_ms.saturating_sub(sending.at_ms) >= sending.patience_ms;
-        let due = self.sent.iter().filter(|(_, sending)| is_due(sending));
-        let due: Vec<u64> = due.map(|(number, _)| *number).take(AGAIN_AT_ONCE).collect();
+        let mut room = AGAIN_BYTES;
+        let mut numbers = Vec::new();
+        for (number, sending) in &self.sent {
+            if is_due(sending) && room > 0 {
+                let row = self.outbox.get(number);
+                room = room.saturating_sub(row.map_or(0, |row| row.envelope.len()));
+                numbers.push(*number);
+            }
+            if !self.is_heard {
+                break;
+            }
+        }
         let mut out = Vec::new();
-        for number in due {
+        for number in numbers {
+            self.is_heard = false;
             self.send(number, boot_ms, &mut out);
         }
         out
@@ -121,6 +135,7 @@ impl Core {
         let mut out = Vec::new();
         match verify::receipt(envelope, &self.trust, &reader) {
             Ok(receipt) => {
+                self.is_heard = true;
                 let named: BTreeSet<_> = receipt
                     .into_inner()
                     .payload
