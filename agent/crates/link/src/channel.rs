@@ -1,7 +1,7 @@
 //! One WebSocket: TCP, TLS, and the upgrade. Gives a stream of messages or a reason.
 
 use crate::proxy::{self, Proxy};
-use protocol::SIZE_LIMIT;
+use protocol::{Code, HasCode, SIZE_LIMIT};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -111,8 +111,26 @@ impl ConnectError {
     }
 }
 
+impl HasCode for ConnectError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Address(_) => Code::SchemaInvalid,
+            // Whoever ends the connection in the midst of the greeting has shown nothing to be judged.
+            Self::Tls { source, .. } if broke(source) => Code::StudioUnreachable,
+            Self::Tls { .. } => Code::StudioUntrusted,
+            Self::Tcp { .. }
+            | Self::Proxy { .. }
+            | Self::Timeout(_)
+            | Self::Refused(_)
+            | Self::Upgrade { .. }
+            | Self::Denied(_)
+            | Self::Broker { .. } => Code::StudioUnreachable,
+        }
+    }
+}
+
 /// Whether a connection broke off, as by a firewall that goes by the name that is asked for.
-pub(crate) fn broke(error: &io::Error) -> bool {
+fn broke(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::UnexpectedEof

@@ -4,7 +4,7 @@
 //! signed (its query lets whoever has it write there), so no message and no log names more of it than
 //! host and port.
 
-use crate::channel::{self, ConnectError, OPEN_LIMIT, PORT, broke};
+use crate::channel::{self, ConnectError, OPEN_LIMIT, PORT};
 use crate::connection::Face;
 use crate::proxy::Proxy;
 use crate::session::floor;
@@ -113,22 +113,10 @@ impl From<ConnectError> for UploadError {
 impl HasCode for UploadError {
     fn code(&self) -> Code {
         match self {
-            Self::Address(_) | Self::Connect(ConnectError::Address(_)) => Code::SchemaInvalid,
-            // Whoever ends the connection in the midst of the greeting has shown nothing to be judged.
-            Self::Connect(ConnectError::Tls { source, .. }) if broke(source) => {
-                Code::StudioUnreachable
-            }
-            Self::Connect(ConnectError::Tls { .. }) | Self::Tls(_) => Code::StudioUntrusted,
-            Self::Connect(
-                ConnectError::Tcp { .. }
-                | ConnectError::Proxy { .. }
-                | ConnectError::Timeout(_)
-                | ConnectError::Refused(_)
-                | ConnectError::Upgrade { .. }
-                | ConnectError::Denied(_)
-                | ConnectError::Broker { .. },
-            )
-            | Self::Broken { .. } => Code::StudioUnreachable,
+            Self::Address(_) => Code::SchemaInvalid,
+            Self::Connect(error) => error.code(),
+            Self::Tls(_) => Code::StudioUntrusted,
+            Self::Broken { .. } => Code::StudioUnreachable,
             Self::Slow(_) => Code::Timeout,
             Self::Status { .. } => Code::StudioRefused,
         }

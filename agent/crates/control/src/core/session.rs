@@ -96,12 +96,12 @@ impl Core {
         let mut room = AGAIN_BYTES;
         let mut numbers = Vec::new();
         for (number, sending) in &self.sent {
-            if is_due(sending) && room > 0 {
+            if is_due(sending) {
                 let row = self.outbox.get(number);
                 room = room.saturating_sub(row.map_or(0, |row| row.envelope.len()));
                 numbers.push(*number);
             }
-            if !self.is_heard {
+            if !self.is_heard || room == 0 {
                 break;
             }
         }

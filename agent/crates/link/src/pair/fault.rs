@@ -1,6 +1,6 @@
 //! Why a device is not paired: a code of the closed list, and what the operator can do about it.
 
-use crate::channel::{ConnectError, broke};
+use crate::channel::ConnectError;
 use crate::identity::IdentityError;
 use crate::tls::TlsError;
 use protocol::{Code, HasCode};
@@ -57,24 +57,10 @@ fn of_studio(code: &str) -> Code {
 impl HasCode for PairError {
     fn code(&self) -> Code {
         match self {
-            Self::Address(_) | Self::Token | Self::Connect(ConnectError::Address(_)) => {
-                Code::SchemaInvalid
-            }
-            // Whoever ends the connection in the midst of the greeting has shown nothing to be judged.
-            Self::Connect(ConnectError::Tls { source, .. }) if broke(source) => {
-                Code::StudioUnreachable
-            }
-            Self::Connect(ConnectError::Tls { .. }) | Self::Tls(_) => Code::StudioUntrusted,
-            Self::Connect(
-                ConnectError::Tcp { .. }
-                | ConnectError::Proxy { .. }
-                | ConnectError::Timeout(_)
-                | ConnectError::Refused(_)
-                | ConnectError::Upgrade { .. }
-                | ConnectError::Denied(_)
-                | ConnectError::Broker { .. },
-            )
-            | Self::Broken(_) => Code::StudioUnreachable,
+            Self::Address(_) | Self::Token => Code::SchemaInvalid,
+            Self::Connect(error) => error.code(),
+            Self::Tls(_) => Code::StudioUntrusted,
+            Self::Broken(_) => Code::StudioUnreachable,
             Self::Refused { code, .. } => of_studio(code),
             Self::Answer(_) | Self::Identity(IdentityError::Trust(_)) => Code::StudioRefused,
             Self::Identity(IdentityError::Random | IdentityError::Key(_)) => Code::Internal,
