@@ -115,6 +115,7 @@ pub(crate) fn quote(text: &str) -> String {
 pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,
     at: String,
+    is_sent: bool,
     known: Vec<&'static str>,
 }
 
@@ -125,17 +126,35 @@ impl<'a> Fields<'a> {
             notes.error(at, "must be an object");
             return None;
         };
-        let known = Vec::new();
-        Some(Self { map, at, known })
+        Some(Self {
+            map,
+            at,
+            is_sent: true,
+            known: Vec::new(),
+        })
+    }
+
+    /// The fields of an object that was not sent: `empty`, and every fault is at the object itself.
+    pub(crate) const fn absent(empty: &'a Map<String, Value>, at: String) -> Self {
+        Self {
+            map: empty,
+            at,
+            is_sent: false,
+            known: Vec::new(),
+        }
     }
 
     pub(crate) fn at(&self) -> &str {
         &self.at
     }
 
-    /// Where the field stands, or would stand.
+    /// Where the field stands, or would stand. Whatever holds it is in the document.
     pub(crate) fn place(&self, name: &str) -> String {
-        step(&self.at, name)
+        if self.is_sent {
+            step(&self.at, name)
+        } else {
+            self.at.clone()
+        }
     }
 
     /// The first of `names` that is there. It and those that are not there count as known; a second

@@ -316,12 +316,11 @@ fn cue(
     missing(&mut fields, notes, "duration");
     let duration = fields.number(notes, &["duration"], SHORTEST..=DURATION_LIMIT);
     let name = fields.text(notes, &["action", "action_type"], 1..=64);
-    let nothing = Value::Object(Map::new());
-    let (params, place) = match fields.get(&["params", "action_params"]) {
-        Some((name, value)) => (value, fields.place(name)),
-        None => (&nothing, fields.place("params")),
+    let nothing = Map::new();
+    let mut params = match fields.get(&["params", "action_params"]) {
+        Some((name, value)) => Fields::of(value, fields.place(name), notes)?,
+        None => Fields::absent(&nothing, fields.place("params")),
     };
-    let mut params = Fields::of(params, place, notes)?;
     let (transition, transition_duration) = entry(&mut fields, &mut params, notes);
     let Some(name) = name else {
         missing(&mut fields, notes, "action");

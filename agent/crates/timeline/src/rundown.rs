@@ -93,7 +93,7 @@ pub fn compile(timeline: &Timeline, rate: FrameRate) -> Rundown {
         fallback: 0,
         backup: None,
     };
-    let one_frame = MICROS * u128::from(rate.den()) / u128::from(rate.num()) + 1;
+    let one_frame = (MICROS * u128::from(rate.den())).div_ceil(u128::from(rate.num()));
     let least = u64::try_from(one_frame).unwrap_or(u64::MAX);
     rundown.length_us = rundown.length_us.max(least);
     let mut shared = HashMap::new();
@@ -221,11 +221,12 @@ impl Rundown {
     }
 
     /// First frame and the frame after the last; at least one frame. A cue that reaches the end of the
-    /// timeline reaches the end of the longest pass. `None` when it begins too late to be shown.
+    /// timeline reaches the end of the longest pass. `None` when it begins too late to be shown in
+    /// every pass.
     fn span(&self, cue: &Cue) -> Option<(u64, u64)> {
         let (begins, lasts) = (micros(cue.start_time), micros(cue.duration));
         let start = self.frames(begins);
-        if begins >= self.length_us || start >= self.length() {
+        if begins >= self.length_us || start >= self.shortest() {
             return None;
         }
         let ends = begins.saturating_add(lasts);
@@ -282,6 +283,16 @@ impl Rundown {
         let divisor = MICROS * u128::from(self.rate.den());
         let frames = (u128::from(self.length_us) * u128::from(self.rate.num())).div_ceil(divisor);
         u64::try_from(frames).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// The frames that every pass has. What does not loop has one pass only.
+    fn shortest(&self) -> u64 {
+        if !self.looping {
+            return self.length();
+        }
+        let divisor = MICROS * u128::from(self.rate.den());
+        let frames = u128::from(self.length_us) * u128::from(self.rate.num()) / divisor;
+        u64::try_from(frames).unwrap_or(u64::MAX)
     }
 
     /// The timeline it was compiled from.

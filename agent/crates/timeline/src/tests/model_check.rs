@@ -130,6 +130,8 @@ proptest! {
 
     #[test]
     fn no_pass_ever_drifts(ms in 500_u32..100_000, rate in rate(), k in 0_u64..10_000_000) {
+        // A pass has a frame at least, however short it is said to be.
+        prop_assume!(u64::from(ms) * u64::from(rate.num()) >= 1000 * u64::from(rate.den()));
         let rundown = compile(&show(secs(ms), true, &[]), rate);
         let begins = rundown.pass_start(k);
         // Exactly: |begins − k · duration · rate| ≤ ½ frame, in units of 1 / (1000 · den) frames.
@@ -197,7 +199,11 @@ proptest! {
         })).collect();
         let document = json!({ "name": "n", "duration": 20, "tracks": { "overlays": tracks } });
         let rundown = compile(&parse_value(&document).unwrap(), rate);
-        let frames = |ms: u32| rate.frames_in(secs(ms));
+        // The nearest frame in whole numbers: half a frame goes up, which a float may not see.
+        let frames = |ms: u32| {
+            let unit = 1000 * u64::from(rate.den());
+            (u64::from(ms) * u64::from(rate.num()) + unit / 2) / unit
+        };
         let due = |(start, length, ..): &&(u32, u32, u32, u32, i32)| {
             let end = frames(start + length).max(frames(*start) + 1);
             frames(*start) <= frame && frame < end

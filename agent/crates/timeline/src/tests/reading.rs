@@ -139,6 +139,8 @@ fn every_fault_is_named_with_its_place() {
         one_cue(&cue)
     };
     let param = |key: &str, value: Value| with("params", json!({ "camera_id": 1, key: value }));
+    let without_params =
+        one_cue(&json!({ "start_time": 0, "duration": 5, "action": "show_camera" }));
     let cue = "/tracks/video/cues/0";
     for (document, place) in [
         (with("start_time", json!(-1)), format!("{cue}/start_time")),
@@ -158,6 +160,8 @@ fn every_fault_is_named_with_its_place() {
         (with("action", json!(5)), format!("{cue}/action")),
         (with("params", json!([])), format!("{cue}/params")),
         (with("params", json!({})), format!("{cue}/params/camera_id")),
+        (with("params", Value::Null), format!("{cue}/params")),
+        (without_params, format!("{cue}/params")),
         (
             param("camera_id", json!("../x")),
             format!("{cue}/params/camera_id"),
