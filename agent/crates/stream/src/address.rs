@@ -80,6 +80,11 @@ fn app_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~!*'()+,;=:@&/".contains(c)
 }
 
+/// What may stand in a host's name as it is looked up.
+const fn host_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
+}
+
 fn decoded(text: &str) -> Result<String, AddressError> {
     let text = percent_decode_str(text).decode_utf8();
     text.map(Into::into).map_err(|_| AddressError::Form)
@@ -116,6 +121,11 @@ impl Address {
         })?;
         let written = decoded(url.host_str().unwrap_or_default())?;
         let host = Host::parse(&written).map_err(|_| AddressError::Host)?;
+        // What was written in other signs is a plain name by now, or something that looks like one:
+        // `$` as a wide sign, or after a percent sign.
+        if matches!(&host, Host::Domain(name) if !name.chars().all(host_char)) {
+            return Err(AddressError::Host);
+        }
         if url.port() == Some(0) {
             return Err(AddressError::Port);
         }
@@ -291,6 +301,10 @@ mod tests {
             ("rtmp://ho st/live", E::Character(' ')),
             ("rtmp://host/li\nve", E::Character('\n')),
             ("rtmp://host/$MTX_PATH", E::Character('$')),
+            // Signs that become others on the way to a host's name.
+            ("whip://\u{fe69}G1", E::Host),
+            ("whip://%24G1", E::Host),
+            ("rtmp://a%2525b/live", E::Host),
             ("rtmp://host\\@evil/live", E::Character('\\')),
             ("rtmp://host/l%20ve", E::Character('%')),
             ("rtmp://user:pass@host/live", E::Credentials),
