@@ -45,6 +45,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    wiring::one_heap();
     let arguments = Arguments::parse();
     let verb = arguments.command.unwrap_or(Verb::Run);
     if matches!(verb, Verb::Version) {

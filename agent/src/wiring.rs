@@ -1,12 +1,14 @@
 //! Builds every part, joins the mailboxes, hands the units to the supervisor. No decisions.
 
 mod doctor;
+mod heap;
 mod pairing;
 mod probe;
 mod snapshots;
 mod watchdog;
 
 pub use doctor::{Report, doctor};
+pub use heap::one_heap;
 pub use pairing::{pair, serial, unpair};
 
 use crate::alerts::{Alerts, Keeper, KeeperParts, OwnPorts};
