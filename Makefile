@@ -8,6 +8,8 @@ BUILD := $(CARGO) build --release --workspace
 # With its tests it is the very build that they use, and nothing is built a second time.
 TESTED := $(BUILD) --lib --bins --tests
 TEST := $(CARGO) test --release --workspace --no-fail-fast
+# Property tests take the same cases in every run; `make cases` draws others, a hundred times as many.
+export PROPTEST_RNG_SEED ?= 20261
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
 PARTS := mediamtx program egress judge
@@ -88,6 +90,9 @@ NODE := PATH="$(CURDIR)/build/node/node_modules/node-linux-$(if $(filter aarch64
 unit: ## tests without cameras, and those of the page
 	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store $(WIRE:%=--test %)
 	@$(NODE) npm run --silent --prefix local-ui test
+
+cases: ## property tests with other cases in each run; CASES=n of each (10000)
+	@env -u PROPTEST_RNG_SEED PROPTEST_CASES=$(or $(CASES),10000) $(TEST) --lib --test wire_fuzz --test dispatch_model
 
 parts: ## the parts against real processes
 	@$(TEST) $(PARTS:%=--test %) $(SERIAL)

@@ -127,7 +127,7 @@ async fn four_destinations_get_bytes_in_time_and_ending_one_leaves_the_others() 
         until(egress, "active", active).await;
     }
     println!("4 destinations active after {:?}", began.elapsed());
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(10));
     let two = name("live/two-key");
     let seen = sink
         .until("there", |now| {

@@ -38,9 +38,10 @@ try {
   seen.focus = await page.evaluate(() => document.activeElement?.id);
   seen.connected = await card.innerText();
 
-  const saving = page.waitForEvent("download");
-  await page.getByRole("link", { name: "Save diagnostics" }).click();
-  const saved = await saving;
+  const [saved] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "Save diagnostics" }).click({ timeout: 10000 }),
+  ]);
   seen.file = saved.suggestedFilename();
   seen.sections = Object.keys(JSON.parse(readFileSync(await saved.path(), "utf8")));
 

@@ -36,7 +36,10 @@ async function whep() {
   const video = document.createElement("video");
   video.srcObject = stream;
   document.body.append(video);
-  await video.play();
+  await new Promise((done, fail) => {
+    video.play().then(done, fail);
+    setTimeout(() => fail(new Error("WHEP does not play")), 15000);
+  });
   await new Promise((done) => setTimeout(done, 6000));
   const seen = { frames: 0, energy: 0, width: video.videoWidth, codecs: [] };
   for (const row of (await peer.getStats()).values()) {
@@ -62,8 +65,15 @@ async function hls() {
     video.play().catch(() => {});
     setTimeout(() => fail(new Error(`HLS does not play: ${errors}`)), 15000);
   });
-  await new Promise((done) => setTimeout(done, 10000));
-  return { frames: video.getVideoPlaybackQuality().totalVideoFrames, behind: player.latency, width: video.videoWidth, errors };
+  // The middle one of forty looks: where the machine stands still, the player waits and catches up.
+  const looks = [];
+  while (looks.length < 40) {
+    await new Promise((done) => setTimeout(done, 250));
+    looks.push(player.latency);
+  }
+  looks.sort((one, other) => one - other);
+  const [behind, most] = [looks[20], looks[39]];
+  return { frames: video.getVideoPlaybackQuality().totalVideoFrames, behind, most, width: video.videoWidth, errors };
 }
 
 try {

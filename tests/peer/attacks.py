@@ -50,12 +50,12 @@ async def another_device_is_meant(scene: Scene) -> None:
         body = scene.studio.command(_QUIET, {}, **{field: "somebody-else"})
         text = wire.seal("command", body, scene.studio.keys.command)
         await _silent(scene, body, "DEVICE_MISMATCH", text)
-    alerts = [
-        body["payload"]["context"]
-        for kind, body in scene.session.came
-        if kind == "event" and body["payload"]["event_type"] == "SECURITY_ALERT"
-    ]
-    assert alerts, "Studio is told"
+
+    def told() -> str | None:
+        kinds = (body["payload"]["event_type"] for kind, body in scene.session.came if kind == "event")
+        return next((kind for kind in kinds if kind == "SECURITY_ALERT"), None)
+
+    await scene.session.until("what tells Studio", told)
     assert (await scene.link())["alerts"]
 
 

@@ -27,6 +27,23 @@ pub fn three_cameras(agent: &Agent) -> Vec<Camera> {
         .collect()
 }
 
+/// Whether an alert of that code is about the machine: how busy, how full and how hot the one is that
+/// runs the tests is its own affair.
+#[must_use]
+pub fn of_the_machine(code: &str) -> bool {
+    [
+        "CPU_",
+        "ENCODER_CPU",
+        "MEMORY_",
+        "STORAGE_",
+        "TEMPERATURE_",
+        "CLOCK_",
+        "FRAMES_",
+    ]
+    .iter()
+    .any(|word| code.starts_with(word))
+}
+
 /// The first lines of every promise: what is measured and what came out.
 pub fn report(what: &str, figure: impl std::fmt::Display) {
     use std::io::Write;

@@ -230,7 +230,7 @@ fn a_cue_of_a_broken_source_is_a_picture_that_says_so() {
     agent.preview(&timeline("show", 9.0, cues, Vec::new()));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("program.nut");
-    record(&agent.rtsp("program"), 15.0, &file);
+    record(&agent.rtsp("program"), 17.0, &file);
     let seen = judge(&file);
     assert!(seen.frames.len() > 400, "{}", seen.frames.len());
     assert_eq!(seen.black(), 0);

@@ -139,13 +139,15 @@ fn settings_are_changed_in_the_running_agent_and_stay_after_a_kill() {
     let later = send(&stage, &later);
     let at_once = done(&stage, &change(&limit(800)));
     let before = stage.studio.answers(&later).len();
-    if began.elapsed().as_millis() < 2_500 {
+    let in_time = began.elapsed().as_millis() < 2_500;
+    if in_time {
         assert_eq!(before, 1, "done before its time");
     }
     let told = end(&stage, &later).result.unwrap();
     assert!(began.elapsed().as_millis() >= 2_900, "done before its time");
     let version = |told: &Value| told["config_version"].as_u64().unwrap();
-    assert_eq!(version(&told), version(&at_once) + 1);
+    // On a machine that stood still for that long both may have been due, in either order.
+    assert!(version(&told) == version(&at_once) + 1 || !in_time);
 
     // When no show runs.
     stage.show_bars();

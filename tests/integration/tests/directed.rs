@@ -11,7 +11,7 @@
 
 use harness::{Camera, MediaServer, Tap, cue, free_port, overlay, timeline, until};
 use integration::brokered::{LONG, stage};
-use integration::report;
+use integration::{of_the_machine, report};
 use protocol::{AckStatus, Code};
 use sandbox::Way;
 use serde_json::{Value, json};
@@ -102,9 +102,13 @@ fn directed(way: Way) {
         stage.directs("TIMELINE_EXECUTE", &execute("resume"))["status"],
         "running"
     );
-    // There is no destination that could be unwell.
+    // There is no destination that could be unwell. How busy the machine is is its own affair.
     let health = stage.directs("HEALTH_REQUEST", &json!({}));
-    assert_eq!(health["status"], "healthy", "{health}");
+    let found = ["warnings", "errors"].map(|list| health[list].as_array().cloned().unwrap());
+    let code = |one: &Value| one["code"].as_str().unwrap_or_default().to_owned();
+    let found: Vec<String> = found.concat().iter().map(code).collect();
+    assert!(found.iter().all(|code| of_the_machine(code)), "{health}");
+    assert_eq!(health["status"] == "healthy", found.is_empty(), "{health}");
 
     // It goes live to a server, which gets the picture of the camera that was switched to.
     let site = MediaServer::start();

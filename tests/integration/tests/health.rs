@@ -13,7 +13,7 @@ use harness::{
     Agent, AgentOptions, HookServer, Hooked, MediaServer, Nginx, all_active, cue, signal, timeline,
     until,
 };
-use integration::{report, three_cameras};
+use integration::{of_the_machine, report, three_cameras};
 use ring::hmac;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -37,23 +37,11 @@ fn alerts(agent: &Agent) -> Vec<Value> {
     list["alerts"].as_array().cloned().unwrap_or_default()
 }
 
-/// The alerts about the show. How busy and how hot the machine is that runs the test is its own affair.
+/// The alerts about the show.
 fn of_the_show(agent: &Agent) -> Vec<Value> {
-    let machine = [
-        "CPU_",
-        "ENCODER_CPU",
-        "MEMORY_",
-        "STORAGE_",
-        "TEMPERATURE_",
-        "CLOCK_",
-        "FRAMES_",
-    ];
-    let of_machine = |alert: &Value| {
-        let code = alert["code"].as_str().unwrap_or_default();
-        machine.iter().any(|word| code.starts_with(word))
-    };
+    let code = |alert: &Value| alert["code"].as_str().unwrap_or_default().to_owned();
     let mut all = alerts(agent);
-    all.retain(|alert| !of_machine(alert));
+    all.retain(|alert| !of_the_machine(&code(alert)));
     all
 }
 

@@ -127,11 +127,10 @@ fn everything_is_rebuilt_within_five_seconds_at_the_same_place_in_the_show() {
         // A camera's last pictures, and its last place on air, stand a moment longer than the server.
         let cameras = Again::new(|| cameras_send(&agent.status()));
         let on_air = Again::new(|| agent.status()["on_air"]["rung"] == "wanted");
-        let program = Again::new(|| agent.status()["metrics"]["publishing"] == true);
         signal(server, if hang { "STOP" } else { "KILL" });
         let replaced = until(Duration::from_secs(15), || {
             // Looked at from the first moment on: what is lost is lost before the next server is there.
-            let _ = (cameras.is_there(), on_air.is_there(), program.is_there());
+            let _ = (cameras.is_there(), on_air.is_there());
             agent.media_server().is_some_and(|now| now != server)
         });
         assert!(replaced, "{}", agent.log());
@@ -142,21 +141,22 @@ fn everything_is_rebuilt_within_five_seconds_at_the_same_place_in_the_show() {
                 now.iter().any(|one| !old.contains(one)) && sink.bytes("live/key") > 20_000
             })
         };
-        let preview = || {
-            // It is refused as long as there is no server.
+        // It is refused as long as there is no server, and the server that was had every path.
+        let ready = |name: &str| {
             let health = agent.api().get("/api/preview/health");
             let paths = health.json["active_streams"].as_array().cloned();
             paths
                 .unwrap_or_default()
                 .iter()
-                .any(|path| path["name"] == "preview" && path["ready"] == true)
+                .any(|path| path["name"] == name && path["ready"] == true)
         };
+        let (program, preview) = (|| ready("program"), || ready("preview"));
         let rebuilt = Rebuilt::watch(
             began,
             &[
                 ("cameras", &|| cameras.is_there()),
                 ("camera on program", &|| on_air.is_there()),
-                ("program", &|| program.is_there()),
+                ("program", &program),
                 ("destinations", &destinations),
                 ("preview", &preview),
             ],

@@ -73,7 +73,8 @@ fn arrives(agent: &Agent, id: &str, server: &MediaServer, path: &str) {
     assert!(server.wait_ready(path, LIMIT), "{}", server.log());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("arrived.nut");
-    record(&server.rtsp(path), 4.0, &file);
+    // A group of pictures more: what comes before the first key frame is not kept.
+    record(&server.rtsp(path), 6.0, &file);
     let seen = judge(&file);
     let read = seen
         .frames
@@ -82,8 +83,8 @@ fn arrives(agent: &Agent, id: &str, server: &MediaServer, path: &str) {
         .count();
     report(
         &format!(
-            "{id}: active after {:.1} s; in 4 s",
-            began.elapsed().as_secs_f64() - 4.0
+            "{id}: active after {:.1} s; in 6 s",
+            began.elapsed().as_secs_f64() - 6.0
         ),
         format!(
             "{} frames, {read} of the camera, {:.1} s of sound, {} beeps",

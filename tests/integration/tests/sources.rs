@@ -37,7 +37,8 @@ fn program_of(clip: Clip, options: CameraOptions, seconds: f64) -> (harness::Jud
     ));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("program.nut");
-    record(&agent.rtsp("program"), seconds, &file);
+    // A group of pictures more: what comes before the first key frame is not kept.
+    record(&agent.rtsp("program"), seconds + 2.0, &file);
     let window = Window {
         width: clip.width,
         height: clip.height,

@@ -253,12 +253,14 @@ mod tests {
     fn looking_takes_little() {
         let mut reader = Reader::new(std::env::temp_dir());
         reader.read(1);
-        let began = SystemClock.monotonic_ns();
-        for n in 0..10 {
+        // The fastest of ten: in the others something else may have run.
+        let taken = |n| {
+            let began = SystemClock.monotonic_ns();
             reader.read(n + 2);
-        }
-        let each_us = (SystemClock.monotonic_ns() - began) / 10_000;
-        println!("a sample takes {each_us} us");
-        assert!(each_us < 100_000);
+            (SystemClock.monotonic_ns() - began) / 1_000
+        };
+        let least_us = (0_u64..10).map(taken).min().unwrap();
+        println!("a sample takes {least_us} us");
+        assert!(least_us < 100_000);
     }
 }

@@ -205,14 +205,14 @@ mod tests {
 
     #[test]
     fn our_own_process_has_files_threads_memory_and_time() {
+        // It works until that is seen, however much of a processor it gets.
         let began = std::time::Instant::now();
-        let mut sum = 0u64;
-        while began.elapsed().as_millis() < 100 {
-            sum = sum.wrapping_add(1);
+        let mut sample = Sample::of(std::process::id());
+        while sample.cpu_s() <= 0.05 && began.elapsed().as_secs() < 10 {
+            sample = Sample::of(std::process::id());
         }
-        let sample = Sample::of(std::process::id());
+        assert!(sample.cpu_s() > 0.05, "{sample:?}");
         let own = &sample.processes[0];
         assert!(own.fds > 2 && own.threads > 0 && own.rss_kib > 500 && own.pss_kib > 0);
-        assert!(sample.cpu_s() > 0.05, "{sample:?} {sum}");
     }
 }

@@ -55,16 +55,12 @@ pub fn record(url: &str, seconds: f64, into: &Path) {
         command.args(["-rtsp_transport", "tcp"]);
     }
     let end = command
-        .args(["-analyzeduration", "5000000", "-i", url])
+        .args(["-analyzeduration", "5000000"])
+        // Before the input: behind it, with `-copyts`, it would be a time of the stream and not a
+        // length, and whatever the stream had played before it was joined would be missing.
+        .args(["-t", &format!("{seconds:.3}"), "-i", url])
         .args(["-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", "-copyts"])
-        .args([
-            "-max_interleave_delta",
-            "1000000",
-            "-f",
-            "nut",
-            "-t",
-            &format!("{seconds:.3}"),
-        ])
+        .args(["-max_interleave_delta", "1000000", "-f", "nut"])
         .arg(into)
         .stdin(Stdio::null())
         .output()

@@ -478,7 +478,7 @@ impl Keeper {
                 leaving = Some((old, now + FAREWELL));
                 continue;
             }
-            let stalled = run.is_stalled(self.spec.stall);
+            let stalled = run.is_stalled(now, self.spec.stall);
             if ended || stalled {
                 self.ended(&run, stalled);
                 return Ending::Itself(standby.map(|standby| Box::new(standby.run)));
@@ -488,9 +488,9 @@ impl Keeper {
                 tracing::info!("The encoder begins anew, so that readers need not wait.");
                 return Ending::Asked;
             }
-            if let Some(new) = &standby {
+            if let Some(new) = &mut standby {
                 let over = new.run.process.exit().is_some()
-                    || new.run.is_stalled(self.spec.stall)
+                    || new.run.is_stalled(now, self.spec.stall)
                     || now.saturating_sub(new.since) > TAKEOVER;
                 if over {
                     let (cause, lines) = new.run.end(false);

@@ -16,6 +16,7 @@ mod run;
 mod slot;
 mod sound;
 mod splice;
+mod stall;
 mod stats;
 
 pub use crate::publish::PublisherStats;

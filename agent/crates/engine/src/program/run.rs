@@ -8,6 +8,7 @@ use super::encoder::Sink;
 use super::feed::{BLOCK, Feed, Packet};
 use super::mixer::{Command, Line};
 use super::splice::Stamp;
+use super::stall::Stall;
 use super::{AudioCodec, StartError};
 use crate::nut::{FrameHead, Media, NutError, Reader, StreamHeader, Writer, WriterSpec};
 use crate::process::{Cause, Launch, Launcher, Process, Stdin, Stdout};
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 /// On top of the stall limit, for the encoder's start.
 const START_UP: Duration = Duration::from_secs(3);
+/// So much of the time between two looks counts at most: three of them.
+const SHARE: Duration = Duration::from_millis(60);
 /// Largest coded packet, in bytes.
 const LARGEST: usize = 8 << 20;
 /// Frames whose time of handing over is remembered.
@@ -84,6 +87,7 @@ pub(super) struct Run {
     line: Arc<Line>,
     sink: Arc<Sink>,
     threads: Vec<JoinHandle<()>>,
+    stall: Stall,
 }
 
 impl Run {
@@ -116,6 +120,7 @@ impl Run {
             line: line.clone(),
             sink: sink.clone(),
             threads: Vec::new(),
+            stall: Stall::default(),
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         if let Some(out) = stdout {
@@ -153,11 +158,12 @@ impl Run {
         Ok(run)
     }
 
-    /// Whether it has given no picture for longer than `limit`, or than it may take to begin.
-    pub(super) fn is_stalled(&self, limit: Duration) -> bool {
-        let begun = self.progress.frames.load(Ordering::Relaxed) > 0;
-        let limit = if begun { limit } else { limit + START_UP };
-        self.progress.still() > limit
+    /// Whether it has given no picture for longer than `limit`, or than it may take to begin. To be
+    /// asked again and again.
+    pub(super) fn is_stalled(&mut self, now: Duration, limit: Duration) -> bool {
+        let frames = self.frames();
+        let limit = if frames > 0 { limit } else { limit + START_UP };
+        self.stall.look(frames, now, SHARE) > limit
     }
 
     /// Pictures that it has given.

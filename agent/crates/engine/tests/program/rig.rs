@@ -170,7 +170,8 @@ impl Rig {
                     output("program", AudioCodec::Aac),
                     output("program_rtc", AudioCodec::Opus),
                 ],
-                stall: Duration::from_secs(1),
+                // Nothing here hangs, and a machine may be slow.
+                stall: Duration::from_secs(10),
             },
         }
     }
