@@ -8,6 +8,7 @@ mod diagnostics;
 
 use super::Credentials;
 use super::map::{self, misfit, not_yet};
+use crate::health::Status;
 use crate::modules::Router;
 use crate::modules::command::{
     CameraCommand, Command, EmergencyCommand, ExecutionCommand, Origin, OverlayCommand,
@@ -578,13 +579,12 @@ impl Desk {
     }
 
     fn health(&self) -> Result<HealthReply, Problem> {
-        let well = self
-            .status()
-            .destinations
-            .iter()
-            .all(|one| one.state == DestinationState::Active);
         Ok(HealthReply {
-            status: map::name(if well { "healthy" } else { "unhealthy" }),
+            status: map::name(match self.router.health().status {
+                Status::Healthy => "healthy",
+                Status::Degraded => "degraded",
+                Status::Unhealthy => "unhealthy",
+            }),
             metrics: reporter::metrics(&self.router.figures())?,
         })
     }

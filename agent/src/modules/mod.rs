@@ -32,7 +32,7 @@ use crate::alerts::Alerts;
 use crate::assets::Assets;
 use crate::audit::{Audit, AuditOrigin, AuditOutcome, Entry};
 use crate::diagnostics::Diagnostics;
-use crate::health::{Health, History};
+use crate::health::{Health, History, Report};
 use crate::link::Link;
 use crate::reporter::Reporter;
 use crate::settings::Settings;
@@ -112,6 +112,12 @@ impl Router {
     #[must_use]
     pub fn show(&self) -> &Show {
         &self.parts.show
+    }
+
+    /// What is wrong now, and how much that matters.
+    #[must_use]
+    pub fn health(&self) -> Arc<Report> {
+        self.parts.health.report()
     }
 
     /// The alerts, to watch.

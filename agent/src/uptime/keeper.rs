@@ -238,12 +238,17 @@ mod tests {
     async fn stage(folder: &tempfile::TempDir) -> Stage {
         let now = SystemClock.wall();
         // A store that was just closed lets go of its folder a moment later.
-        let store = loop {
-            match Store::open(&folder.path().join("data"), now) {
-                Ok((store, _)) => break store,
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        let opened = async {
+            loop {
+                match Store::open(&folder.path().join("data"), now) {
+                    Ok((store, _)) => break store,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
             }
         };
+        let store = tokio::time::timeout(Duration::from_secs(60), opened)
+            .await
+            .unwrap();
         let (show, inbox) = Show::channel();
         let (sender, server) = watch::channel(mediamtx::Health::Starting);
         let (keeper, uptime) = Keeper::new(KeeperParts {

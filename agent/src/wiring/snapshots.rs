@@ -94,9 +94,12 @@ mod tests {
             SystemClock,
             stop.clone(),
         ));
-        while copies(&data) == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let taken = async {
+            while copies(&data) == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), taken).await.unwrap();
         let camera: Camera = serde_json::from_value(serde_json::json!({
             "id": "1", "name": "Harbour", "address": "10.0.0.2", "port": 554, "stream_path": "/one"
         }))

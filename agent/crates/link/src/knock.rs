@@ -112,12 +112,13 @@ mod tests {
             reach(&way, None).await,
             Err(ConnectError::Tcp { .. })
         ));
-        let wakes = wakes(&way, None, &tls, false);
+        assert!(!answers(&way, None, &tls).await);
+        let wakes = wakes(&way, None, &tls, true);
         tokio::pin!(wakes);
         // Two knocks at a closed door.
         assert!(timeout(2 * PERIOD + PERIOD / 2, &mut wakes).await.is_err());
         let _serves = runtime::spawn(serve(socket.listen(8).unwrap()));
-        wakes.await;
+        timeout(Duration::from_secs(60), wakes).await.unwrap();
     }
 
     #[tokio::test]

@@ -56,6 +56,8 @@ impl FrameRate {
         if !fps.is_finite() || !(1.0..=60.0).contains(&fps) {
             return Err(range());
         }
+        // To thousandths first, so that what is written of a rate is read as the same rate.
+        let fps = (fps * 1000.0).round() / 1000.0;
         for whole in [24_u32, 30, 48, 60] {
             if (fps - f64::from(whole) * 1000.0 / 1001.0).abs() < 0.005 {
                 return Self::new(whole * 1000, 1001);
@@ -177,6 +179,9 @@ mod tests {
             (59.94, 60000, 1001),
             (12.5, 25, 2),
             (30.0, 30, 1),
+            // Just beside one of them, before and after it is rounded to thousandths.
+            (23.9812, 24000, 1001),
+            (29.9752, 30000, 1001),
         ] {
             assert_eq!(
                 FrameRate::from_decimal(fps),

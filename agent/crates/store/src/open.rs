@@ -157,12 +157,22 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
         .write(true)
         .open(&path);
     let file = open.map_err(io_at(&path))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(OpenError::InUse {
-            dir: dir.to_owned(),
-        }),
-        Err(error) => Err(io_at(&path)(error.into())),
+    let mut tries = 1;
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            // A child that was being started as the last one closed has it until it is another program.
+            Err(Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(OpenError::InUse {
+                    dir: dir.to_owned(),
+                });
+            }
+            Err(error) => return Err(io_at(&path)(error.into())),
+        }
     }
 }
 

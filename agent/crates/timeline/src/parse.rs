@@ -124,6 +124,10 @@ fn timeline(mut fields: Fields<'_>, notes: &mut Notes) -> Option<Timeline> {
             kept.insert(name.to_owned(), value.clone());
         }
     }
+    // Written again, it would be taken for the document.
+    if fields.get(&["timeline"]).is_some() {
+        notes.error(fields.place("timeline"), "a timeline holds no other");
+    }
     let mut extra = fields.rest(notes);
     extra.append(&mut kept);
     Some(Timeline {

@@ -10,9 +10,13 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 /// Bytes that may be under way to or from a child, where the system allows it.
 const BUFFER_BYTES: usize = 1 << 20;
+/// How often a program that is still being written is tried, and the time in between.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Variables that a child inherits; everything else, secrets in particular, stays here.
 const INHERITED: [&str; 11] = [
@@ -254,7 +258,7 @@ fn spawn(launch: Launch) -> Result<Process, LaunchError> {
         .stderr(log_end)
         .process_group(0);
     die_with_us(&mut command);
-    let mut child = command.spawn().map_err(|source| {
+    let mut child = start(&mut command).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             LaunchError::Missing(launch.program.clone())
         } else {
@@ -266,6 +270,20 @@ fn spawn(launch: Launch) -> Result<Process, LaunchError> {
     child.stdin = our_stdin.map(Into::into);
     child.stdout = our_stdout.map(Into::into);
     Process::watch(child, log, launch.on_line).map_err(failed)
+}
+
+/// Starts the program. One that was written a moment ago, by an update, may still be open for writing in
+/// a process that is on its way to a program of its own; that is over in milliseconds.
+fn start(command: &mut Command) -> std::io::Result<Child> {
+    for _ in 0..BUSY_TRIES {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            other => return other,
+        }
+    }
+    command.spawn()
 }
 
 /// Asks the system to kill the child when the spawning thread ends.

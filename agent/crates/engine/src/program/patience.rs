@@ -180,7 +180,7 @@ mod tests {
     }
 
     const LONG: Duration = Duration::from_secs(60);
-    const SHORT: Duration = Duration::from_millis(4);
+    const SHORT: Duration = Duration::from_millis(200);
 
     fn rates() -> [FrameRate; 6] {
         [(24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60, 1)]

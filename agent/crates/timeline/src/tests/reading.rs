@@ -184,6 +184,10 @@ fn every_fault_is_named_with_its_place() {
         (json!({ "timeline": 5 }), "/timeline".to_owned()),
         (json!({ "name": "n", "duration": 1 }), "/tracks".to_owned()),
         (
+            json!({ "timeline": { "name": "n", "duration": 1, "tracks": [], "timeline": 5 } }),
+            "/timeline/timeline".to_owned(),
+        ),
+        (
             json!({ "name": "n", "duration": 1, "tracks": 5 }),
             "/tracks".to_owned(),
         ),
