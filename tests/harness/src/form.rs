@@ -1,8 +1,10 @@
 //! Which form of a test runs, and what the short one allows to a machine that is shared.
 //!
-//! Owns the allowances that several promises have in common. What is promised is asserted exactly in
-//! the long form (`make …-long`), which has a quiet machine; the short one runs anywhere, also on two
-//! busy cores, and prints the same figures.
+//! Owns the allowances that several promises have in common; what a standstill explains, `standstills`
+//! says. What is promised is asserted exactly in the long form (`make …-long`), which has a quiet
+//! machine; the short one runs anywhere, also on two busy cores, and prints the same figures.
+
+use crate::standstills::{Allowance, Standstills};
 
 /// Whether the long form is asked for.
 #[must_use]
@@ -28,4 +30,14 @@ pub fn longest_step_ms() -> f64 {
 #[must_use]
 pub fn slow() -> u32 {
     if long() { 1 } else { 2 }
+}
+
+/// What the machine's standstills excuse beyond what is allowed anyway; in the long form, nothing.
+#[must_use]
+pub fn excused(noted: &Standstills) -> Allowance {
+    if long() {
+        Allowance::default()
+    } else {
+        noted.allowance()
+    }
 }

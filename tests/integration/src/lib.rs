@@ -11,7 +11,7 @@ pub mod brokered;
 pub mod degrading;
 pub mod resuming;
 
-use harness::{Agent, Camera};
+use harness::{Agent, Allowance, Camera, Stillness};
 
 pub use harness::{long, longest_step_ms, slack, slow};
 
@@ -42,6 +42,16 @@ pub fn of_the_machine(code: &str) -> bool {
     ]
     .iter()
     .any(|word| code.starts_with(word))
+}
+
+/// What the machine's standstills since a watch began excuse; prints them.
+#[must_use]
+pub fn excused(stillness: &Stillness) -> Allowance {
+    let noted = stillness.noted();
+    report("a processor stood still, ms", format!("{:?}", noted.ms()));
+    let allowed = harness::excused(&noted);
+    report("of them excused, ms", format!("{:?}", allowed.stood_ms));
+    allowed
 }
 
 /// The first lines of every promise: what is measured and what came out.

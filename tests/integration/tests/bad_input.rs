@@ -9,10 +9,10 @@
 )]
 
 use harness::{
-    Agent, Camera, CameraOptions, Clip, Fault, FaultServer, Http, MediaServer, Reply, cue, judge,
-    overlay, record, timeline, until,
+    Agent, Camera, CameraOptions, Clip, Fault, FaultServer, Http, MediaServer, Reply, Stillness,
+    cue, judge, overlay, record, timeline, until,
 };
-use integration::{report, slack, three_cameras};
+use integration::{excused, report, slack, three_cameras};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -193,6 +193,7 @@ fn broken_cameras_and_files_do_not_touch_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("program.nut");
     let url = agent.rtsp("program");
+    let stillness = Stillness::watch();
     std::thread::scope(|scope| {
         let recorder = scope.spawn(|| record(&url, 20.0, &file));
         for id in ["silent", "garbage", "refused", "sound-only"] {
@@ -203,13 +204,14 @@ fn broken_cameras_and_files_do_not_touch_the_program() {
         }
         recorder.join().unwrap();
     });
+    let allowed = excused(&stillness);
     let seen = judge(&file);
     let slips = seen.slips(cameras[0].clip.frames());
     report("program frames", seen.frames.len());
     report("lost or repeated", format!("{slips:?}"));
     // The first second of an RTSP reader may step once, when its clock is set.
     let missed = seen.missed(cameras[0].clip.frames(), 60);
-    assert!(missed <= slack(), "{slips:?}");
+    assert!(missed <= slack() + allowed.missed, "{slips:?}");
     assert_eq!(seen.black(), 0);
 }
 
@@ -361,6 +363,7 @@ fn absurd_requests_while_on_air_do_not_touch_the_program() {
     let file = folder.path().join("program.nut");
     let url = agent.rtsp("program");
     let api = agent.api();
+    let stillness = Stillness::watch();
     std::thread::scope(|scope| {
         let recorder = scope.spawn(|| record(&url, 12.0, &file));
         std::thread::sleep(Duration::from_secs(3));
@@ -424,12 +427,13 @@ fn absurd_requests_while_on_air_do_not_touch_the_program() {
         }
         recorder.join().unwrap();
     });
+    let allowed = excused(&stillness);
     let seen = judge(&file);
     let slips = seen.slips(cameras[0].clip.frames());
     report("lost or repeated", format!("{slips:?}"));
     // The first second of an RTSP reader may step once, when its clock is set.
     let missed = seen.missed(cameras[0].clip.frames(), 60);
-    assert!(missed <= slack(), "{slips:?}");
+    assert!(missed <= slack() + allowed.missed, "{slips:?}");
     assert_eq!(seen.black(), 0);
     assert_eq!(agent.encoder_pid(), encoder);
 }

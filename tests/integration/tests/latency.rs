@@ -23,6 +23,10 @@ const PROMISED: f64 = 200.0;
 /// The same where something else may be running on the machine: every stage waits its turn.
 const SHARED: f64 = 350.0;
 
+/// Frames whose middle is compared with what the agent says of its last ones: a standstill midway may
+/// have made a buffer grow, and what was before it is told no more.
+const LAST: usize = 100;
+
 /// Milliseconds from the sighting of each frame in `from` to its sighting in `to`. The first seconds of
 /// a reader are its own burst and left out.
 fn between(from: &[Sighting], to: &[Sighting]) -> Vec<f64> {
@@ -40,6 +44,11 @@ fn between(from: &[Sighting], to: &[Sighting]) -> Vec<f64> {
     });
     // A clip comes round again: a longer time is another round's.
     took.filter(|ms| *ms < 4000.0).collect()
+}
+
+/// The median of the last ones.
+fn lately(took: &[f64]) -> f64 {
+    percentile(&took[took.len().saturating_sub(LAST)..], 0.5)
 }
 
 /// A metric in milliseconds.
@@ -70,14 +79,17 @@ fn a_frame_is_on_program_within_200_ms_of_leaving_the_camera_and_the_parts_say_w
         decoded.seen().len() > 450 && program.seen().len() > 450
     }));
     let took = between(&camera.seen(), &program.seen());
+    let decoding = between(&camera.seen(), &decoded.seen());
+    let metrics = agent.api().get("/metrics").text;
     let (median, p95) = (percentile(&took, 0.5), percentile(&took, 0.95));
     report("frames", took.len());
     report(
         "camera packet to program packet, ms: median, p95",
         format!("{median:.0}, {p95:.0}"),
     );
-    let metrics = agent.api().get("/metrics").text;
-    let decode = percentile(&between(&camera.seen(), &decoded.seen()), 0.5);
+    let decode = lately(&decoding);
+    let recent = lately(&took);
+    report("median of the last, ms", format!("{recent:.0}"));
     let mut sum = 0.0;
     for (name, ms) in [
         ("decode (camera packet to decoded picture)", decode),
@@ -99,7 +111,7 @@ fn a_frame_is_on_program_within_200_ms_of_leaving_the_camera_and_the_parts_say_w
         ),
     ] {
         report(name, format!("{ms:.1} ms"));
-        assert!(ms >= 0.0 && ms < median, "{name}: {ms}");
+        assert!(ms >= 0.0 && ms < recent, "{name}: {ms}");
         sum += ms;
     }
     report("sum of the parts, ms", format!("{sum:.0}"));
@@ -107,7 +119,7 @@ fn a_frame_is_on_program_within_200_ms_of_leaving_the_camera_and_the_parts_say_w
     assert!(median <= if long() { PROMISED } else { SHARED }, "{median}");
     let tolerance = if long() { TOLERANCE } else { NOISY };
     assert!(
-        (median - sum).abs() <= tolerance,
-        "the parts make {sum:.0} ms and the whole is {median:.0} ms"
+        (recent - sum).abs() <= tolerance,
+        "the parts make {sum:.0} ms and the whole is {recent:.0} ms"
     );
 }

@@ -14,7 +14,7 @@ use harness::{
     Agent, AgentOptions, Camera, HlsSeen, HlsViewers, Http, Packets, Stillness, WhepViewers, cue,
     percentile, timeline, until,
 };
-use integration::{long, longest_step_ms, report, slack, slow};
+use integration::{excused, long, longest_step_ms, report, slack, slow};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -160,26 +160,26 @@ fn previews_start_and_stop_under_requests_and_leave_nothing_behind() {
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut starts = Vec::new();
             let mut lost = Vec::new();
-            let mut stood = Vec::new();
+            let mut allowed = Vec::new();
             for _ in 0..rounds {
                 starts.push(start(agent));
+                let stillness = Stillness::watch();
                 let program = Packets::of(&agent.rtsp("program"));
                 program.wait(Duration::from_secs(15));
-                let stillness = Stillness::watch();
                 let _ = until(runs, || false);
                 let seen = program.end();
                 lost.push((seen.missing(FRAME_MS), seen.longest_gap_ms()));
-                stood.push(stillness.longest());
+                allowed.push(excused(&stillness));
                 agent.stop_preview();
                 let ended = until(SETTLE, || agent.children().len() <= idle);
                 assert!(ended, "{:?}", agent.children());
                 let _ = until(rests, || false);
             }
-            (starts, lost, stood)
+            (starts, lost, allowed)
         }));
         stop.store(true, Ordering::Relaxed);
         let asked: Vec<_> = callers.into_iter().map(|one| one.join().unwrap()).collect();
-        let (starts, lost, stood) = done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (starts, lost, allowed) = done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         report(
             "started and stopped",
             format!("{rounds} times in {:.0} s", began.elapsed().as_secs_f64()),
@@ -192,9 +192,9 @@ fn previews_start_and_stop_under_requests_and_leave_nothing_behind() {
             "program frames missing, longest step in ms",
             format!("{lost:.0?}"),
         );
-        report("a processor stood still, ms", format!("{stood:?}"));
-        for (missing, step) in lost {
-            assert!(missing <= slack() as usize && step <= longest_step_ms());
+        for ((missing, step), allowed) in lost.into_iter().zip(allowed) {
+            assert!(missing <= (slack() + allowed.missing) as usize);
+            assert!(step <= longest_step_ms() + allowed.step_ms());
         }
         asked
     });
@@ -259,6 +259,7 @@ fn many_watch_at_once_without_the_program_noticing_and_one_too_many_is_told_so()
     let (agent, _camera) = agent_with_a_show(&[("VISTTER__PREVIEW__SESSIONS", &limit)]);
     let over = Duration::from_secs(seconds);
     let before = held(&agent);
+    let stillness = Stillness::watch();
     let program = Packets::of(&agent.rtsp("program"));
     program.wait(Duration::from_secs(15));
     let alone = cost(&agent, over.min(Duration::from_secs(10)));
@@ -286,7 +287,8 @@ fn many_watch_at_once_without_the_program_noticing_and_one_too_many_is_told_so()
     assert!(until(Duration::from_secs(15), begun), "{:?}", hls.seen());
     let (bytes, media) = (whep.bytes(), hls.seen());
     let watched = Instant::now();
-    let with_both = cost(&agent, over);
+    // Who plays is judged over this time; a machine that stands still for a second is not half of it.
+    let with_both = cost(&agent, over.max(Duration::from_secs(6)));
     let seconds = watched.elapsed().as_secs_f64();
     let more: Vec<u64> = std::iter::zip(whep.bytes(), bytes)
         .map(|(is, was)| is.saturating_sub(was))
@@ -314,8 +316,9 @@ fn many_watch_at_once_without_the_program_noticing_and_one_too_many_is_told_so()
             seen.longest_gap_ms()
         ),
     );
-    assert!(seen.missing(FRAME_MS) <= slack() as usize);
-    assert!(seen.longest_gap_ms() <= longest_step_ms());
+    let allowed = excused(&stillness);
+    assert!(seen.missing(FRAME_MS) <= (slack() + allowed.missing) as usize);
+    assert!(seen.longest_gap_ms() <= longest_step_ms() + allowed.step_ms());
 
     // Those that leave in order make room at once.
     drop(whep);

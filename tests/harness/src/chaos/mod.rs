@@ -4,11 +4,14 @@
 //! in which they happen, and the reading of what came of them. Never looks inside the agent, and never
 //! holds a fault back because the agent is known not to take it.
 
+mod excuse;
 mod plan;
 mod report;
 mod resources;
 mod run;
 mod trouble;
+mod verdict;
+mod watch;
 mod world;
 
 pub use plan::{Plan, Planned};

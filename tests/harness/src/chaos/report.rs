@@ -2,12 +2,15 @@
 //!
 //! Owns the words and the JSON. Decides nothing but whether quiet times were quiet.
 
+use super::excuse::Told;
 use super::plan::Plan;
 use super::resources::{Role, Sample};
-use super::run::{Course, Spare, beyond};
+use super::run::{Course, Spare};
 use super::trouble::Trouble;
-use crate::judge::{Clock, Counts, Incident, Wrong};
+use super::verdict::beyond;
+use crate::judge::{Clock, Counts, Wrong};
 use crate::place::root;
+use crate::standstills::Allowance;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -59,12 +62,12 @@ impl Episode {
     }
 
     /// Reads what was seen of it.
-    pub(super) fn judge(&mut self, incidents: &[Incident], spare: Spare) {
-        for one in incidents {
+    pub(super) fn judge(&mut self, told: &[Told], spare: Spare) {
+        for one in told.iter().map(|told| &told.incident) {
             let sum = self.seen.entry(one.wrong).or_default();
             *sum = (sum.0.max(one.ms), sum.1 + one.ms, sum.2 + one.frames);
         }
-        self.failures.extend(beyond(self.trouble, incidents, spare));
+        self.failures.extend(beyond(self.trouble, told, spare));
     }
 
     fn json(&self) -> Value {
@@ -128,6 +131,8 @@ pub struct Report {
     pub counts: Counts,
     /// Counts by the minute.
     pub minutes: Vec<Counts>,
+    /// How long the machine stood still each time that was allowed for, in milliseconds.
+    pub stood_ms: Vec<u128>,
     /// The program's clock against ours, once for each time that the stream was there.
     pub clocks: Vec<Clock>,
     name: String,
@@ -154,6 +159,7 @@ impl Report {
             offsets: (0.0, 0.0),
             counts: Counts::default(),
             minutes: Vec::new(),
+            stood_ms: Vec::new(),
             clocks: Vec::new(),
             name: match course.plan {
                 Plan::Drawn(_) => course.name.clone(),
@@ -169,15 +175,21 @@ impl Report {
     }
 
     /// Takes in a quiet time: nothing may have happened in it, but for what the machine may add.
-    pub(super) fn calm(&mut self, incidents: &[Incident], offsets: &[f64]) {
+    pub(super) fn calm(&mut self, told: &[Told], stood: &Allowance, offsets: &[f64]) {
         self.calm_offsets.extend(offsets);
-        for one in incidents {
+        let mut excused = u64::from(stood.missed);
+        for told in told {
+            let one = &told.incident;
             let sum = self.calm.entry(one.wrong).or_default();
             *sum = (sum.0 + one.frames.max(1), sum.1.max(one.ms));
             let (frames, small) = (one.frames.max(1), one.ms.abs() <= self.spare.step_ms);
             let frame = matches!(one.wrong, Wrong::Held | Wrong::Lost | Wrong::Gap);
-            if frame && small && frames <= self.spare.frames {
-                self.spare.frames -= frames;
+            let explained = told.excused(self.spare.step_ms);
+            let of_these = if explained { frames.min(excused) } else { 0 };
+            let others = frames - of_these;
+            if (explained || frame && small) && others <= self.spare.frames {
+                excused -= of_these;
+                self.spare.frames -= others;
             } else if self.failures.len() < TOLD {
                 let after = self.episodes.last().map_or_else(
                     || "before any fault".to_owned(),
@@ -275,6 +287,7 @@ impl Report {
             self.calm_offsets.len()
         ));
         lines.push(format!("  in quiet times: {:?}", self.calm));
+        lines.push(format!("  standstills excused, ms: {:?}", self.stood_ms));
         let mut by_kind: BTreeMap<String, (u32, u32, f64)> = BTreeMap::new();
         for one in &self.episodes {
             let kind = one
@@ -359,6 +372,7 @@ impl Report {
             "passed": self.failures.is_empty(), "failures": self.failures,
             "program_frames": frames, "program_frames_by_the_clock": round(due),
             "av_offset_ms": { "p95": round(self.offsets.0), "worst": round(self.offsets.1), "measured": self.calm_offsets.len() },
+            "stood_ms": self.stood_ms.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "in_quiet_times": calm, "all": counts(&self.counts),
             "minutes": self.minutes.iter().map(counts).collect::<Vec<_>>(),
             "faults": self.episodes.iter().map(Episode::json).collect::<Vec<_>>(),

@@ -5,10 +5,13 @@ use super::report::{Episode, Report};
 use super::resources::{Role, Sample};
 use super::say;
 use super::trouble::Trouble;
+use super::verdict::judged_clocks;
+use super::watch::Watch;
 use super::world::World;
 use crate::child::until;
 use crate::form::{long, longest_step_ms, slack};
-use crate::judge::{Incident, Wrong, percentile, spread};
+use crate::judge::{percentile, spread};
+use crate::still::Stillness;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -36,6 +39,8 @@ pub(super) struct Spare {
     pub(super) frames: u64,
     /// The longest that one of these may be, in milliseconds.
     pub(super) step_ms: f64,
+    /// Whether the machine's standstills are excused.
+    pub(super) stands: bool,
     /// The share of flashes with a beep that have to be in time. A short list gives a handful of them, of
     /// which one may fall on a frame that is repeated, or into the seconds after a fault.
     pub(super) in_sync: f64,
@@ -50,6 +55,7 @@ impl Course {
             slow: if exact { 1 } else { 2 },
             frames: if exact { 0 } else { u64::from(slack()) },
             step_ms: longest_step_ms(),
+            stands: !exact,
             in_sync: if exact { 0.95 } else { 0.5 },
         }
     }
@@ -67,8 +73,6 @@ const END: Duration = Duration::from_secs(5);
 const LISTED_END: Duration = Duration::from_secs(2);
 /// Program frames against our clock: one, and what arrival makes of it.
 const FRAMES_OFF: f64 = 1.5;
-/// A stream that was read for less says nothing about its clock: two windows of arrivals are compared.
-const CLOCK_READ_S: f64 = 20.0;
 /// How long a process that is about to end, or another's successor, may take before it counts.
 const SPARE_TIME: Duration = Duration::from_secs(10);
 /// The same for each encoder that was lost: the slate and the next encoder each begin somewhere between
@@ -94,6 +98,11 @@ const ROLES: [Role; 5] = [
 /// Runs it to its end and says what came of it.
 #[must_use]
 pub fn run(course: Course) -> Report {
+    let spare = course.spare();
+    let watch = Watch {
+        stillness: Stillness::watch(),
+        spare,
+    };
     let mut world = World::start();
     let name = course.name.clone();
     say(&format!("{name}: {}", world.network()));
@@ -101,7 +110,6 @@ pub fn run(course: Course) -> Report {
     let _ = until(Duration::from_secs(3), || false);
     let first = world.sample();
     let began = Instant::now();
-    let spare = course.spare();
     let mut report = Report::new(&course, world.network(), first.clone());
     world.live.excuse();
     let mut seen = world.live.incident_count().0;
@@ -119,10 +127,11 @@ pub fn run(course: Course) -> Report {
             break;
         }
         let calm_to = world.live.now_ns();
-        let incidents = world.live.incidents(seen);
-        report.calm(&incidents, &world.live.offsets(calm_from, calm_to));
-        let from = seen + incidents.len();
-        let episode = endure(&mut world, planned.trouble, planned.lasts, from, spare);
+        let told = watch.told(&world, seen, calm_from);
+        let stood = watch.excused(&world, calm_from, calm_to);
+        report.calm(&told, &stood, &world.live.offsets(calm_from, calm_to));
+        let from = seen + told.len();
+        let episode = endure(&mut world, planned.trouble, planned.lasts, from, &watch);
         say(&format!(
             "{name}: {:>6.1} s  {episode}",
             began.elapsed().as_secs_f64()
@@ -137,11 +146,11 @@ pub fn run(course: Course) -> Report {
         &world,
         &mut report,
     );
-    let incidents = world.live.incidents(seen);
-    report.calm(
-        &incidents,
-        &world.live.offsets(calm_from, world.live.now_ns()),
-    );
+    let calm_to = world.live.now_ns();
+    let told = watch.told(&world, seen, calm_from);
+    let stood = watch.excused(&world, calm_from, calm_to);
+    report.calm(&told, &stood, &world.live.offsets(calm_from, calm_to));
+    report.stood_ms = watch.excused(&world, 0, calm_to).stood_ms;
     finish(&world, &first, spare, &mut report);
     report
 }
@@ -162,8 +171,9 @@ fn endure(
     trouble: Trouble,
     lasts: Duration,
     from: usize,
-    spare: Spare,
+    watch: &Watch,
 ) -> Episode {
+    let spare = watch.spare;
     let allowed = trouble.allowed().times(spare.slow);
     let encoder = world.agent.encoder_pid();
     let connections = world.steady_connections();
@@ -206,7 +216,8 @@ fn endure(
             allowed.back.as_secs_f64()
         ));
     }
-    episode.judge(&world.live.incidents(from), spare);
+    let told = watch.told(world, from, episode.at_ns);
+    episode.judge(&told, spare);
     if !trouble.may_end_the_encoder() && world.agent.encoder_pid() != encoder {
         episode
             .failures
@@ -249,16 +260,15 @@ fn finish(world: &World, first: &Sample, spare: Spare, report: &mut Report) {
         .count();
     let may_be_off =
         f64::from(spare.slow) * (FRAMES_OFF + FRAMES_OFF_PER_ENCODER * encoders as f64);
-    let mut clocks = report.clocks.clone();
-    clocks.retain(|clock| clock.seconds > CLOCK_READ_S);
+    let clocks = judged_clocks(&report.clocks);
     if clocks.is_empty() {
         report
             .failures
             .push("the program's clock was never measured".to_owned());
     }
-    for clock in clocks {
+    for (clock, streams) in clocks {
         let off = (clock.frames + clock.missing) as f64 - clock.due;
-        if off.abs() > may_be_off {
+        if off.abs() > may_be_off * f64::from(streams) {
             report.failures.push(format!(
                 "in {:.0} s the program has {} frames and misses {}, where the clock says {:.1}",
                 clock.seconds, clock.frames, clock.missing, clock.due
@@ -302,48 +312,4 @@ fn finish(world: &World, first: &Sample, spare: Spare, report: &mut Report) {
             .failures
             .push(format!("agent: {after} KiB resident, {before} before"));
     }
-}
-
-/// What of a fault's incidents is more than may be.
-pub(super) fn beyond(trouble: Trouble, incidents: &[Incident], spare: Spare) -> Vec<String> {
-    let allowed = trouble.allowed().times(spare.slow);
-    let longest = |wrong: Wrong| {
-        incidents
-            .iter()
-            .filter(|one| one.wrong == wrong)
-            .map(|one| one.ms)
-            .fold(0.0, f64::max)
-    };
-    let mut beyond = Vec::new();
-    let held = longest(Wrong::Held);
-    if held > allowed.held.as_secs_f64() * 1000.0 + 1.0 {
-        beyond.push(format!(
-            "picture held for {held:.0} ms, {} ms allowed",
-            allowed.held.as_millis()
-        ));
-    }
-    let black: u64 = incidents
-        .iter()
-        .filter(|one| one.wrong == Wrong::Black)
-        .map(|one| one.frames)
-        .sum();
-    if black > 0 {
-        beyond.push(format!("{black} black frames"));
-    }
-    let still = longest(Wrong::Still);
-    if still > 0.0 && !allowed.still {
-        beyond.push(format!("a still picture for {still:.0} ms"));
-    }
-    let gap = longest(Wrong::Gap).max(longest(Wrong::Outage));
-    let may_be = (allowed.gap.as_secs_f64() * 1000.0).max(if spare.frames > 0 {
-        spare.step_ms
-    } else {
-        0.0
-    });
-    if gap > may_be {
-        beyond.push(format!(
-            "program missing for {gap:.0} ms, {may_be:.0} ms allowed"
-        ));
-    }
-    beyond
 }

@@ -185,6 +185,20 @@ pub(crate) fn still(luma: u8) -> Still {
     Still { size, data }
 }
 
+/// Packets that are missing between the first and the last of these times in seconds, each of which has
+/// to come a whole number of `step` after the one before, and more than none.
+pub(crate) fn missing(times: &[f64], kind: &str, step: f64) -> u64 {
+    let steps = times.windows(2).map(|pair| (pair[1] - pair[0]) / step);
+    steps.fold(0, |missing, steps| {
+        let whole = steps.round();
+        assert!(
+            whole >= 1.0 && (steps - whole).abs() * step < 0.002,
+            "{kind}: a step of {steps}"
+        );
+        missing + whole as u64 - 1
+    })
+}
+
 /// Waits for something, at most ten seconds.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..1000 {

@@ -1,6 +1,6 @@
 //! What holds while a program runs.
 
-use super::rig::{Desk, RATE, Rig, size, still, until};
+use super::rig::{Desk, RATE, Rig, missing, size, still, until};
 use engine::input::{InputSource, InputSpec, open};
 use engine::program::Program;
 use model::{InputId, InputState};
@@ -62,7 +62,10 @@ fn cuts_between_a_still_and_a_camera_leave_the_timestamps_continuous() {
     ];
     let packets = rig.run("ffprobe", &args);
     cutter.join().unwrap();
-    for (kind, step) in [("video", 1.0 / 30.0), ("audio", 1024.0 / 48000.0)] {
+    let stats = program.stats();
+    // A frame that found the encoder's queue full is left out, and counted; sound never is.
+    let drops = stats.encoders[0].queue_drops;
+    for (kind, step, most) in [("video", 1.0 / 30.0, drops), ("audio", 1024.0 / 48000.0, 0)] {
         let times: Vec<f64> = packets
             .lines()
             .filter_map(|l| {
@@ -74,16 +77,16 @@ fn cuts_between_a_still_and_a_camera_leave_the_timestamps_continuous() {
             })
             .collect();
         assert!(times.len() > 60, "{kind}: {}", times.len());
-        for pair in times.windows(2) {
-            let got = pair[1] - pair[0];
-            assert!((got - step).abs() < 0.002, "{kind}: {got} at {}", pair[0]);
-        }
+        let missing = missing(&times, kind, step);
+        println!("{kind}: {missing} missing; no room: {drops}");
+        assert!(missing <= most, "{kind}: {missing} of {most}");
     }
-    let stats = program.stats();
     assert_eq!(
         (stats.encoders[0].pid, stats.encoders[0].restarts),
         (pid, 0)
     );
-    assert_eq!(desk.state(), Some(InputState::Fresh));
+    until("the camera is fresh", || {
+        desk.state() == Some(InputState::Fresh)
+    });
     println!("{stats:#?}\n{:#?}", input.stats());
 }

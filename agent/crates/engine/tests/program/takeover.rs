@@ -1,6 +1,6 @@
 //! One run of an encoder after another: what a reader sees of it.
 
-use super::rig::{Desk, RATE, Rig, size, until};
+use super::rig::{self, Desk, RATE, Rig, size, until};
 use engine::input::{InputSource, InputSpec, open};
 use engine::process::{Launch, Stdout};
 use engine::program::{BitrateError, EncoderId, Program};
@@ -64,8 +64,7 @@ fn packets(rig: &Rig, file: &Path) -> Vec<(String, f64, f64)> {
     text.lines().filter_map(packet).collect()
 }
 
-/// Packets of a kind that are missing, counted from the steps between their times, each of which has
-/// to be a whole number of `step` seconds and more than none.
+/// Packets of a kind that are missing, one being due every `step` seconds.
 fn missing(packets: &[(String, f64, f64)], kind: &str, step: f64) -> u64 {
     let times: Vec<f64> = packets
         .iter()
@@ -73,15 +72,7 @@ fn missing(packets: &[(String, f64, f64)], kind: &str, step: f64) -> u64 {
         .map(|packet| packet.1)
         .collect();
     assert!(times.len() > 300, "{kind}: {}", times.len());
-    let steps = times.windows(2).map(|pair| (pair[1] - pair[0]) / step);
-    steps.fold(0, |missing, steps| {
-        let whole = steps.round();
-        assert!(
-            whole >= 1.0 && (steps - whole).abs() * step < 0.002,
-            "{kind}: a step of {steps}"
-        );
-        missing + whole as u64 - 1
-    })
+    rig::missing(&times, kind, step)
 }
 
 #[test]

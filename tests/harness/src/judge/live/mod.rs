@@ -69,6 +69,12 @@ impl Live {
         self.shared.now_ns()
     }
 
+    /// When that was, on the machine's clock.
+    #[must_use]
+    pub fn moment(&self, at_ns: u64) -> Instant {
+        self.shared.began + Duration::from_nanos(at_ns)
+    }
+
     /// Everything so far.
     ///
     /// # Panics
