@@ -157,6 +157,7 @@ pub async fn run(config: Config, layers: Layers, log: Log) -> Result<()> {
         health: health.clone(),
         alerts: alerts.clone(),
         uptime: uptime.clone(),
+        link: link.status.clone(),
     }));
     let router = Router::new(ModuleParts {
         records: records.clone(),

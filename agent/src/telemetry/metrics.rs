@@ -3,12 +3,14 @@
 //! Owns the names and labels. The show's figures are read from its state at each scrape, so that there
 //! is one place that counts.
 
+use super::link::LinkFigures;
 use super::uptime::UptimeFigures;
 use super::{System, SystemSample};
 use crate::alerts::Alerts;
 use crate::health::{Health, Status};
 use crate::show::{DestinationState, Mode, QualityStatus, Show, ShowStatus};
 use crate::uptime::Uptime;
+use link::LinkStatus;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -16,6 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 /// The labels of an answered request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +54,8 @@ pub struct Watched {
     pub alerts: Alerts,
     /// How much of the time everything was there.
     pub uptime: Uptime,
+    /// How the link to Studio is.
+    pub link: watch::Receiver<LinkStatus>,
 }
 
 /// Every counter of the agent.
@@ -83,6 +88,7 @@ impl Metrics {
         registry.register_collector(Box::new(ShowFigures(watched.clone())));
         registry.register_collector(Box::new(SystemFigures(watched.system.clone())));
         registry.register_collector(Box::new(UptimeFigures(watched.uptime.clone())));
+        registry.register_collector(Box::new(LinkFigures(watched.link.clone())));
         registry.register_collector(Box::new(AlertFigures(watched)));
         Self {
             registry,
@@ -559,13 +565,13 @@ mod tests {
             throttled: Some(true),
             ..SystemSample::default()
         };
-        let system = System::of(tokio::sync::watch::channel(std::sync::Arc::new(sample)).1);
-        let (report, health) = tokio::sync::watch::channel(std::sync::Arc::default());
+        let system = System::of(watch::channel(std::sync::Arc::new(sample)).1);
+        let (report, health) = watch::channel(std::sync::Arc::default());
         let span = |wanted_us, there_us| Span {
             wanted_us,
             there_us,
         };
-        let (_account, account) = tokio::sync::watch::channel(std::sync::Arc::new(Account {
+        let (_account, account) = watch::channel(std::sync::Arc::new(Account {
             program: span(9_500_000, 9_000_000),
             destinations: [("main".to_owned(), span(4_000_000, 3_000_000))].into(),
             go_live: Tries {
@@ -588,12 +594,20 @@ mod tests {
             status: Status::Degraded,
             ..Default::default()
         }));
+        let link = watch::channel(LinkStatus::default());
         let metrics = Metrics::new(Watched {
             show,
             system,
             health: Health::of(health),
             alerts,
             uptime: Uptime::of(account),
+            link: link.1,
+        });
+        link.0.send_replace(LinkStatus {
+            state: link::LinkState::Online,
+            sessions: 3,
+            refused: [("EXPIRED", 2)].into(),
+            ..LinkStatus::default()
         });
         metrics.request("GET", "/api/cameras", 200);
         metrics.command("camera.list", "ok", 0.01);
@@ -636,6 +650,10 @@ mod tests {
             "vistter_destination_there_seconds_total{destination=\"main\"} 3.0",
             "vistter_preview_server_wanted_seconds_total 0.0",
             "vistter_go_live_total{result=\"succeeded\"} 3",
+            "vistter_link_state{state=\"online\"} 1",
+            "vistter_link_state{state=\"backoff\"} 0",
+            "vistter_link_sessions_total 3",
+            "vistter_link_refused_total{code=\"EXPIRED\"} 2",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -3,6 +3,7 @@
 //! Owns the set-up of `tracing`, the log's last lines, the Prometheus registry and the sampler of the
 //! machine. Never decides on what it sees, and never prints a secret: secrets have no printable form (`model::Secret`).
 
+mod link;
 mod log;
 mod metrics;
 pub mod system;

@@ -213,12 +213,14 @@ impl Stage {
         let ended = runtime::CancellationToken::new();
         let alert_keeper = runtime::spawn(alert_keeper.run(ended));
         let uptime = Uptime::of(tokio::sync::watch::channel(Arc::default()).1);
+        let (link, link_keeper) = link::open(&store, None);
         let metrics = Arc::new(Metrics::new(Watched {
             show: show.clone(),
             system: system.clone(),
             health: health.clone(),
             alerts: alerts.clone(),
             uptime: uptime.clone(),
+            link: link.status.clone(),
         }));
         let (settings, settings_keeper) = keep_settings(&store, &show);
         let viewers = Arc::clone(&server.viewers);
@@ -235,7 +237,6 @@ impl Stage {
         let audit_keeper = runtime::spawn(audit_keeper.run(runtime::CancellationToken::new()));
         let news = ::link::News::default();
         let reporter = Reporter::new(show.clone(), news.clone());
-        let (link, link_keeper) = link::open(&store, None);
         let tail = LogTail::default();
         let parts = Parts {
             records: Records::new(store, clock.clone()),
