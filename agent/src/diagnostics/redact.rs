@@ -24,6 +24,12 @@ const WORD: usize = 16;
 /// Pieces of a secret that are shorter, such as a key's last line or a path, are none by themselves.
 const PIECE: usize = 16;
 
+/// Ends a line of the log that was too long, and so cut.
+const CUT: char = '…';
+
+/// So much of a secret before that is taken for its beginning.
+const CUT_PIECE: usize = 4;
+
 /// What has no meaning in an address, so that most leave it as it is.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -158,12 +164,17 @@ impl Redactor {
         let known = self.forms.get(&first)?;
         // In the midst of a character nothing begins.
         let rest = text.get(at..)?;
-        let found = known.iter().find(|form| {
+        // The last of a line that was too long; a piece of a word of its own is none.
+        let end = rest.strip_suffix(CUT).filter(|end| end.len() >= CUT_PIECE);
+        known.iter().find_map(|form| {
             let plain = form.text.expose();
-            rest.starts_with(plain)
-                && (!form.is_word || stands_alone(&text[..at], &rest[plain.len()..]))
-        });
-        found.map(|form| form.text.expose().len())
+            if rest.starts_with(plain) {
+                let alone = || stands_alone(&text[..at], &rest[plain.len()..]);
+                return (!form.is_word || alone()).then_some(plain.len());
+            }
+            let end = end.filter(|end| !form.is_word && plain.starts_with(end))?;
+            Some(end.len())
+        })
     }
 }
 

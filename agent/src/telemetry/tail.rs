@@ -1,7 +1,7 @@
 //! The last lines of the log, kept in memory for a diagnostic bundle.
 //!
 //! Owns the ring: at most [`LINES`] lines of together at most [`BYTES`] bytes, the oldest of which go
-//! first. Whoever logs holds it for as long as one line takes to copy; nobody waits for a disk.
+//! first. Nobody holds it for longer than it takes to count up who shares the lines; nobody waits for a disk.
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,7 +25,7 @@ pub struct LogTail {
 
 #[derive(Default)]
 struct Ring {
-    lines: VecDeque<String>,
+    lines: VecDeque<Arc<str>>,
     bytes: usize,
     gone: u64,
 }
@@ -36,7 +36,7 @@ pub struct LogLines {
     /// How many lines are not kept any more.
     pub left_out: u64,
     /// The last ones, the oldest first.
-    pub lines: Vec<String>,
+    pub lines: Vec<Arc<str>>,
 }
 
 impl LogTail {
@@ -51,6 +51,7 @@ impl LogTail {
     }
 
     fn keep(&self, line: String) {
+        let line: Arc<str> = line.into();
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.bytes = ring.bytes.saturating_add(line.len());
         ring.lines.push_back(line);
@@ -113,14 +114,14 @@ mod tests {
     fn the_last_lines_are_kept_and_what_went_is_counted() {
         let kept = filled((0..2_500).map(|number| format!("line {number}")));
         assert_eq!((kept.lines.len(), kept.left_out), (LINES, 500));
-        assert_eq!(kept.lines.first().unwrap(), "line 500");
-        assert_eq!(kept.lines.last().unwrap(), "line 2499");
+        assert_eq!(&**kept.lines.first().unwrap(), "line 500");
+        assert_eq!(&**kept.lines.last().unwrap(), "line 2499");
     }
 
     #[test]
     fn long_lines_together_are_no_more_than_they_may() {
         let kept = filled((0..600).map(|_| "x".repeat(LINE)));
-        let bytes: usize = kept.lines.iter().map(String::len).sum();
+        let bytes: usize = kept.lines.iter().map(|line| line.len()).sum();
         assert_eq!((bytes, kept.left_out), (BYTES, 600 - 256));
     }
 

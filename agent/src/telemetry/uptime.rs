@@ -30,6 +30,21 @@ impl Collector for UptimeFigures {
             let labels = [("result", result)];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
+        for (name, help, us) in [
+            (
+                "go_live_seconds",
+                "Time until the last destination took the program, of the tries that succeeded",
+                now.go_live.took_us,
+            ),
+            (
+                "preview_seconds",
+                "Time in which a program ran and was sent to no destination",
+                now.previewed_us,
+            ),
+        ] {
+            let metric = ConstCounter::new(seconds(us));
+            metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)?;
+        }
         Ok(())
     }
 }

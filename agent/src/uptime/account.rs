@@ -25,7 +25,7 @@ pub struct Span {
 
 impl Span {
     fn add(&mut self, elapsed: Duration, there: bool) {
-        let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let us = micros(elapsed);
         self.wanted_us = self.wanted_us.saturating_add(us);
         if there {
             self.there_us = self.there_us.saturating_add(us);
@@ -35,6 +35,7 @@ impl Span {
 
 /// What became of the tries to go live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tries {
     /// Every destination took the program within ten seconds.
     pub succeeded: u64,
@@ -42,6 +43,11 @@ pub struct Tries {
     pub failed: u64,
     /// Somebody stopped it, or tried anew, before either was known.
     pub called_off: u64,
+    /// Microseconds that those which succeeded took together: until the last destination took the
+    /// program.
+    pub took_us: u64,
+    /// Microseconds that the last one of them took.
+    pub last_us: Option<u64>,
 }
 
 /// Everything that is counted.
@@ -60,6 +66,8 @@ pub struct Account {
     pub preview_server: Span,
     /// Going live.
     pub go_live: Tries,
+    /// Microseconds in which a program ran and no destination was wanted.
+    pub previewed_us: u64,
 }
 
 /// What is wanted, and whether it is there, at one moment.
@@ -197,6 +205,9 @@ impl Tally {
                 .is_some_and(|grew| now.saturating_sub(grew) < STILL);
             account.program.add(elapsed, last.running && moves);
         }
+        if last.running && !last.awaited && last.destinations.is_empty() {
+            account.previewed_us = account.previewed_us.saturating_add(micros(elapsed));
+        }
         if let Some(before) = before {
             let away = |id: &&String| !last.destinations.contains_key(*id);
             for id in before.destinations.iter().filter(away) {
@@ -246,6 +257,9 @@ impl Tally {
         let over = if sight.destinations.is_empty() {
             &mut tries.called_off
         } else if trying.missing.is_empty() {
+            let took_us = micros(now.saturating_sub(trying.since));
+            tries.took_us = tries.took_us.saturating_add(took_us);
+            tries.last_us = Some(took_us);
             &mut tries.succeeded
         } else if now.saturating_sub(trying.since) >= IN_TIME {
             &mut tries.failed
@@ -255,6 +269,10 @@ impl Tally {
         *over += 1;
         self.trying = None;
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Adds to one of those that have names. Where there are too many, the one that was wanted least goes.

@@ -8,7 +8,7 @@
     reason = "a test that cannot set up its world fails; its clock is its own"
 )]
 
-use harness::{Agent, Child, MediaServer, cue, gone, timeline, until};
+use harness::{Agent, Child, MediaServer, cue, doors, gone, timeline, until};
 use integration::{report, three_cameras};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,6 +46,27 @@ fn killed_it_leaves_no_orphan_and_comes_back_with_its_settings() {
     assert!(until(Duration::from_secs(15), || {
         agent.status()["metrics"]["frames"].as_u64().unwrap_or(0) > 30
     }));
+}
+
+/// While it pulls cameras, shows a preview and is live: nobody can call it, or what it started, from
+/// another machine.
+#[test]
+fn nothing_of_it_can_be_reached_from_another_machine() {
+    let agent = Agent::start();
+    let _cameras = three_cameras(&agent);
+    let sink = MediaServer::start();
+    agent.add_destination("sink", &sink.rtmp("live"), "key");
+    let cues = vec![cue("a", "1", 0.0, 60.0, 0.0)];
+    agent.preview(&timeline("show", 60.0, cues, Vec::new()));
+    agent.go_live(&["sink"]);
+    assert!(sink.wait_ready("live/key", Duration::from_secs(30)));
+    let mut all: Vec<u32> = agent.children().iter().map(|(pid, _)| *pid).collect();
+    all.push(agent.id());
+    let open = doors(&all);
+    report("waits at", format!("{open:?}"));
+    assert!(open.len() >= 3, "its page and its media server at least");
+    let beyond: Vec<_> = open.iter().filter(|at| !at.ip().is_loopback()).collect();
+    assert!(beyond.is_empty(), "{beyond:?}");
 }
 
 #[test]

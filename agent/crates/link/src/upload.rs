@@ -4,16 +4,18 @@
 //! signed (its query lets whoever has it write there), so no message and no log names more of it than
 //! host and port.
 
+mod paced;
+
 use crate::channel::{self, ConnectError, OPEN_LIMIT, PORT};
 use crate::connection::Face;
 use crate::proxy::Proxy;
 use crate::session::floor;
 use crate::tls::{self, Checks, Pins, Roots, TlsError};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use paced::Paced;
 use protocol::{Code, HasCode, Problem};
 use runtime::Clock;
 use rustls::ClientConfig;
@@ -225,7 +227,7 @@ async fn put(
             USER_AGENT,
             concat!("vistter-agent/", env!("CARGO_PKG_VERSION")),
         )
-        .body(Full::new(document))
+        .body(Paced::new(document))
         .map_err(|error| broken(&error))?;
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(HEAD)

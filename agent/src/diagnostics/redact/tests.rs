@@ -30,6 +30,21 @@ fn a_secret_is_taken_away_as_it_is_encoded_and_quoted() {
 }
 
 #[test]
+fn the_beginning_of_one_at_the_end_of_a_line_that_was_cut_is_taken_away() {
+    let secret = "k3y-4711-of-the-harbour";
+    for (text, expected) in [
+        ("sent to k3y-4711-of…", "sent to [removed]…"),
+        ("sent to k3y-…", "sent to [removed]…"),
+        // Too little to be known by, and a line that was not cut.
+        ("sent to k3y…", "sent to k3y…"),
+        ("sent to k3y-4711-of", "sent to k3y-4711-of"),
+        ("sent to k3y-4712…", "sent to k3y-4712…"),
+    ] {
+        assert_eq!(cleaned(&[secret], text), expected);
+    }
+}
+
+#[test]
 fn it_is_taken_out_of_names_and_depths_and_leaves_the_rest_as_it_was() {
     let mut value = json!({
         "a k3y-4711": [{"deep": "k3y-4711"}, 4711, null, true],

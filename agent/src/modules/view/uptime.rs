@@ -19,7 +19,8 @@ pub struct SpanView {
 
 /// What became of the tries to go live.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({"succeeded": 12, "failed": 0, "called_off": 1, "percent": 100.0}))]
+#[schema(example = json!({"succeeded": 12, "failed": 0, "called_off": 1, "percent": 100.0,
+    "mean_s": 1.2, "last_s": 0.9}))]
 pub struct TriesView {
     /// Every destination took the program within ten seconds.
     pub succeeded: u64,
@@ -29,6 +30,10 @@ pub struct TriesView {
     pub called_off: u64,
     /// Those that succeeded, of those that succeeded or failed; `null` where there were none.
     pub percent: Option<f64>,
+    /// Seconds until the last destination took the program, of those that succeeded: their mean.
+    pub mean_s: Option<f64>,
+    /// The same of the last one that succeeded.
+    pub last_s: Option<f64>,
 }
 
 /// How much of the time that something was wanted it was there. Survives a restart.
@@ -46,6 +51,8 @@ pub struct UptimeView {
     pub preview_server: SpanView,
     /// Going live.
     pub go_live: TriesView,
+    /// Seconds in which a program ran and was sent to no destination.
+    pub preview_s: f64,
 }
 
 impl From<&Account> for UptimeView {
@@ -69,7 +76,10 @@ impl From<&Account> for UptimeView {
                     tries.succeeded,
                     tries.succeeded.saturating_add(tries.failed),
                 ),
+                mean_s: tries.took_us.checked_div(tries.succeeded).map(seconds),
+                last_s: tries.last_us.map(seconds),
             },
+            preview_s: seconds(account.previewed_us),
         }
     }
 }

@@ -103,13 +103,9 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
         went_live,
         ..show(1, destinations)
     };
-    let tries = |succeeded, failed, called_off| Tries {
-        succeeded,
-        failed,
-        called_off,
-    };
+    let tries = |succeeded: u64, failed: u64, called_off: u64| (succeeded, failed, called_off);
     type Steps<'a> = &'a [(u64, u64, &'a [(&'a str, bool)])];
-    let cases: [(&str, Steps<'_>, Tries); 8] = [
+    let cases: [(&str, Steps<'_>, (u64, u64, u64)); 8] = [
         ("not live", &[(0, 0, &[]), (9, 0, &[])], tries(0, 0, 0)),
         (
             "both in time",
@@ -163,7 +159,9 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
             let now = Duration::from_secs(*second);
             tally.take(now, live(*went_live, destinations));
         }
-        assert_eq!(tally.account().go_live, wanted, "{case}");
+        let counted = tally.account().go_live;
+        let counts = (counted.succeeded, counted.failed, counted.called_off);
+        assert_eq!(counts, wanted, "{case}");
     }
     let mut tally = Tally::default();
     let refused = Sight {
@@ -172,7 +170,40 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
     };
     tally.take(SECOND, refused.clone());
     tally.take(SECOND * 2, refused);
-    assert_eq!(tally.account().go_live, tries(0, 2, 0));
+    assert_eq!(tally.account().go_live.failed, 2);
+}
+
+#[test]
+fn how_long_it_took_to_go_live_and_how_long_it_was_a_preview_before() {
+    let mut tally = Tally::default();
+    let steps: &[(u64, u64, &[(&str, bool)])] = &[
+        (0, 0, &[]),
+        (30, 1, &[("a", false), ("b", false)]),
+        (32, 1, &[("a", true), ("b", false)]),
+        (38, 1, &[("a", true), ("b", true)]),
+        (60, 1, &[("a", true), ("b", true)]),
+        (70, 2, &[("a", true)]),
+        (80, 2, &[("a", true)]),
+    ];
+    for (tenth, went_live, destinations) in steps {
+        let sight = Sight {
+            went_live: *went_live,
+            ..show(*tenth, destinations)
+        };
+        tally.take(Duration::from_millis(100 * tenth), sight);
+    }
+    let account = tally.account();
+    assert_eq!(account.previewed_us, 3_000_000);
+    // The second time, all of them had it already.
+    let took = account.go_live;
+    assert_eq!(
+        (took.succeeded, took.took_us, took.last_us),
+        (2, 800_000, Some(0))
+    );
+    // What an earlier version kept is read.
+    let kept = r#"{"go_live":{"succeeded":3,"failed":1,"called_off":0}}"#;
+    let read: Account = serde_json::from_str(kept).unwrap();
+    assert_eq!((read.go_live.succeeded, read.go_live.last_us), (3, None));
 }
 
 #[test]
