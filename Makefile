@@ -8,7 +8,7 @@ BUILD := $(CARGO) build --release --workspace
 # With its tests it is the very build that they use, and nothing is built a second time.
 TESTED := $(BUILD) --lib --bins --tests
 TEST := $(CARGO) test --release --workspace --no-fail-fast
-# Property tests take the same cases in every run; `make cases` draws others, a hundred times as many.
+# Property tests take the same cases in every run; `make cases` draws others.
 export PROPTEST_RNG_SEED ?= 20261
 SERIAL := -- --test-threads=1 --nocapture
 # Tests of parts with real processes, and the promises to the user; both have the machine to themselves.
@@ -91,7 +91,7 @@ unit: ## tests without cameras, and those of the page
 	@$(TEST) --lib --bins --test sync --test graphics --test kill --test store $(WIRE:%=--test %)
 	@$(NODE) npm run --silent --prefix local-ui test
 
-cases: ## property tests with other cases in each run; CASES=n of each (10000)
+cases: ## property tests with other cases in each run; CASES=n (10000) where a test has no number of its own
 	@env -u PROPTEST_RNG_SEED PROPTEST_CASES=$(or $(CASES),10000) $(TEST) --lib --test wire_fuzz --test dispatch_model
 
 parts: ## the parts against real processes
@@ -160,7 +160,7 @@ wire: ## the wire and the dispatcher: attacks printed, vectors, model, power cut
 	@$(TEST) $(WIRE:%=--test %) -- --nocapture
 
 wire-long: ## the dispatcher against its model, 20,000 stories
-	@VISTTER_LONG=1 $(TEST) --test dispatch_model -- --nocapture
+	@env -u PROPTEST_RNG_SEED VISTTER_LONG=1 $(TEST) --test dispatch_model -- --nocapture
 
 # What libFuzzer steers by; the same passes that cargo-fuzz asks for, without a sanitizer.
 COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -164,7 +164,7 @@ impl Redactor {
         let known = self.forms.get(&first)?;
         // In the midst of a character nothing begins.
         let rest = text.get(at..)?;
-        // The last of a line that was too long; a piece of a word of its own is none.
+        // The last of a line that was too long.
         let end = rest.strip_suffix(CUT).filter(|end| end.len() >= CUT_PIECE);
         known.iter().find_map(|form| {
             let plain = form.text.expose();
@@ -172,8 +172,8 @@ impl Redactor {
                 let alone = || stands_alone(&text[..at], &rest[plain.len()..]);
                 return (!form.is_word || alone()).then_some(plain.len());
             }
-            let end = end.filter(|end| !form.is_word && plain.starts_with(end))?;
-            Some(end.len())
+            let end = end.filter(|end| plain.starts_with(end))?;
+            (!form.is_word || stands_alone(&text[..at], "")).then_some(end.len())
         })
     }
 }

@@ -13,15 +13,27 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(super) struct LinkFigures(pub(super) watch::Receiver<LinkStatus>);
 
-/// Every state and its word, as `GET /api/link` has it.
-const STATES: [(LinkState, &str); 6] = [
-    (LinkState::Unpaired, "unpaired"),
-    (LinkState::Connecting, "connecting"),
-    (LinkState::Online, "online"),
-    (LinkState::Backoff, "backoff"),
-    (LinkState::AuthFailed, "auth_failed"),
-    (LinkState::Revoked, "revoked"),
+/// Every state.
+const STATES: [LinkState; 6] = [
+    LinkState::Unpaired,
+    LinkState::Connecting,
+    LinkState::Online,
+    LinkState::Backoff,
+    LinkState::AuthFailed,
+    LinkState::Revoked,
 ];
+
+/// A state's word, as `GET /api/link` has it.
+const fn word(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Unpaired => "unpaired",
+        LinkState::Connecting => "connecting",
+        LinkState::Online => "online",
+        LinkState::Backoff => "backoff",
+        LinkState::AuthFailed => "auth_failed",
+        LinkState::Revoked => "revoked",
+    }
+}
 
 impl Collector for LinkFigures {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -29,9 +41,9 @@ impl Collector for LinkFigures {
         let kind = ConstGauge::new(0_i64).metric_type();
         let help = "1 for the state of the link to Studio, 0 for the others";
         let mut family = to.encode_descriptor("link_state", help, None, kind)?;
-        for (state, word) in STATES {
+        for state in STATES {
             let is = ConstGauge::new(i64::from(now.state == state));
-            is.encode(family.encode_family(&[("state", word)])?)?;
+            is.encode(family.encode_family(&[("state", word(state))])?)?;
         }
         let length = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, help, value) in [

@@ -43,8 +43,9 @@ pub struct Tries {
     pub failed: u64,
     /// Somebody stopped it, or tried anew, before either was known.
     pub called_off: u64,
-    /// Microseconds that those which succeeded took together: until the last destination took the
-    /// program.
+    /// Those that succeeded and whose time was taken: an account of an earlier version has others.
+    pub timed: u64,
+    /// Microseconds that they took together: until the last destination took the program.
     pub took_us: u64,
     /// Microseconds that the last one of them took.
     pub last_us: Option<u64>,
@@ -260,6 +261,7 @@ impl Tally {
             let took_us = micros(now.saturating_sub(trying.since));
             tries.took_us = tries.took_us.saturating_add(took_us);
             tries.last_us = Some(took_us);
+            tries.timed += 1;
             &mut tries.succeeded
         } else if now.saturating_sub(trying.since) >= IN_TIME {
             &mut tries.failed

@@ -18,6 +18,8 @@ const INTERVAL_NS: i64 = 33_333_333;
 const CUE: u32 = 20;
 const FADED: u32 = 40;
 const FADE: u32 = 10;
+/// Frames after which the cues of a round repeat themselves.
+const PATTERN: i64 = 120;
 /// Frames for which a picture is held beyond a standstill.
 const HELD_ON: u32 = 4;
 
@@ -133,17 +135,19 @@ impl Placed {
             let asked = |at: &&u32| starts.contains(&((**at + shift) % round, false));
             found.iter().filter(asked).count()
         };
-        let shift = (0..round).max_by_key(fits).unwrap();
         let last = since_first(seen, seen.frames.len() - 1);
-        let after = (place * FPS).round() as i64 - i64::from(last + shift);
-        let after = after.rem_euclid(i64::from(round));
-        // It is what was under way, give or take a frame.
-        let after = if after > i64::from(round / 2) {
-            0
-        } else {
-            after
+        // The round repeats its pattern, so that several shifts fit. What is under way at the end is a
+        // few frames, and the answer may be a frame early.
+        let under_way = |shift: u32| {
+            let after = (place * FPS).round() as i64 + 1 - i64::from(last + shift);
+            after.rem_euclid(i64::from(round))
         };
+        let best = (0..round).map(|shift| fits(&shift)).max().unwrap();
+        let fitting = (0..round).filter(|shift| fits(shift) == best);
+        let shift = fitting.min_by_key(|shift| under_way(*shift)).unwrap();
+        let after = (under_way(shift) - 1).max(0);
         report("frames under way at the end", after);
+        assert!(after < PATTERN, "the recording's place is not known");
         let after = Duration::from_secs_f64(after as f64 / FPS);
         Self {
             shift,

@@ -56,4 +56,6 @@ fn low_latency_hls_is_within_three_seconds_of_live() {
     assert!(seen["frames"].as_u64().unwrap_or(0) > 60, "{seen}");
     let behind = seen["behind"].as_f64().unwrap_or(99.0);
     assert!(behind <= 3.0, "{seen}");
+    let most = seen["most"].as_f64().unwrap_or(99.0);
+    assert!(most <= 10.0, "{seen}");
 }

@@ -305,6 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_still_being_written_is_waited_for() {
+        let launcher = Launcher::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("echo {}", mediamtx_version());
+        let path = script(folder.path(), "mediamtx", &text);
+        let writing = std::fs::File::options().append(true).open(&path).unwrap();
+        let closes = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(writing);
+        });
+        assert!(find(&launcher, ToolName::Mediamtx, Some(&path)).is_ok());
+        closes.join().unwrap();
+    }
+
+    #[test]
     fn a_wrong_version_is_named_with_the_right_one() {
         let launcher = Launcher::start().unwrap();
         let folder = tempfile::tempdir().unwrap();

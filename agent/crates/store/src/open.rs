@@ -25,6 +25,9 @@ const FLUSH_EVERY_MS: u64 = 200;
 /// A database that was closed in this process lets go of its lock a moment later.
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// The same of the folder itself, which a child has only until it is a program of its own.
+const FOLDER_TRIES: u32 = 20;
+const FOLDER_PAUSE: Duration = Duration::from_millis(10);
 /// How many databases that were set aside are kept.
 const SET_ASIDE: usize = 3;
 /// No fault of the database.
@@ -162,9 +165,9 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
             // A child that was being started as the last one closed has it until it is another program.
-            Err(Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
+            Err(Errno::WOULDBLOCK) if tries < FOLDER_TRIES => {
                 tries += 1;
-                std::thread::sleep(LOCK_PAUSE);
+                std::thread::sleep(FOLDER_PAUSE);
             }
             Err(Errno::WOULDBLOCK) => {
                 return Err(OpenError::InUse {

@@ -122,7 +122,7 @@ impl Address {
         let written = decoded(url.host_str().unwrap_or_default())?;
         let host = Host::parse(&written).map_err(|_| AddressError::Host)?;
         // What was written in other signs is a plain name by now, or something that looks like one:
-        // `$` as a wide sign, or after a percent sign.
+        // `$` as a small or a wide sign, or after a percent sign.
         if matches!(&host, Host::Domain(name) if !name.chars().all(host_char)) {
             return Err(AddressError::Host);
         }
@@ -303,6 +303,7 @@ mod tests {
             ("rtmp://host/$MTX_PATH", E::Character('$')),
             // Signs that become others on the way to a host's name.
             ("whip://\u{fe69}G1", E::Host),
+            ("rtmp://\u{ff04}G1/live", E::Host),
             ("whip://%24G1", E::Host),
             ("rtmp://a%2525b/live", E::Host),
             ("rtmp://host\\@evil/live", E::Character('\\')),

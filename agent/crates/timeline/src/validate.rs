@@ -196,11 +196,20 @@ fn sequence(timeline: &Timeline, track: &Track, notes: &mut Notes) {
         if latest.is_none_or(|before| before.end_time() < cue.end_time()) {
             latest = Some(cue);
         }
+        let fps = timeline.fps.as_f64();
+        let (begins, passes) = (
+            (cue.start_time * fps + CLOSE).round(),
+            (timeline.duration * fps + CLOSE).floor(),
+        );
         if cue.start_time >= timeline.duration {
             let message = format!(
                 "the cue begins after the timeline's end at {} s and is never shown",
                 timeline.duration
             );
+            notes.warn(&place, message);
+        } else if timeline.looping && begins >= passes {
+            let message =
+                "the cue begins in the last frame, which not every pass has, and is never shown";
             notes.warn(&place, message);
         } else if cue.end_time() > timeline.duration + CLOSE {
             let message = format!(

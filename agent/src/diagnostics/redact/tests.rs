@@ -42,6 +42,12 @@ fn the_beginning_of_one_at_the_end_of_a_line_that_was_cut_is_taken_away() {
     ] {
         assert_eq!(cleaned(&[secret], text), expected);
     }
+    for (text, expected) in [
+        ("by harbourpasswo…", "by [removed]…"),
+        ("by theharbourpasswo…", "by theharbourpasswo…"),
+    ] {
+        assert_eq!(cleaned(&["harbourpassword"], text), expected);
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl From<&Account> for UptimeView {
                     tries.succeeded,
                     tries.succeeded.saturating_add(tries.failed),
                 ),
-                mean_s: tries.took_us.checked_div(tries.succeeded).map(seconds),
+                mean_s: tries.took_us.checked_div(tries.timed).map(seconds),
                 last_s: tries.last_us.map(seconds),
             },
             preview_s: seconds(account.previewed_us),

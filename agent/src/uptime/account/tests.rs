@@ -203,7 +203,8 @@ fn how_long_it_took_to_go_live_and_how_long_it_was_a_preview_before() {
     // What an earlier version kept is read.
     let kept = r#"{"go_live":{"succeeded":3,"failed":1,"called_off":0}}"#;
     let read: Account = serde_json::from_str(kept).unwrap();
-    assert_eq!((read.go_live.succeeded, read.go_live.last_us), (3, None));
+    let read = read.go_live;
+    assert_eq!((read.succeeded, read.timed, read.last_us), (3, 0, None));
 }
 
 #[test]

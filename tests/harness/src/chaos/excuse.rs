@@ -7,8 +7,8 @@ use crate::judge::{Incident, Wrong};
 use crate::standstills::Allowance;
 use std::time::Duration;
 
-/// The agent takes an encoder that does nothing for so long for hung: only such a standstill ends a
-/// stream.
+/// An encoder that does nothing for so long while its watcher runs is taken for hung: where a processor
+/// stood still for less, nothing of that ends a stream.
 const HUNG: Duration = Duration::from_secs(1);
 /// The judge's reader looks at a stream that is there again for two seconds, from a key frame on.
 const JOIN_MS: f64 = 4000.0;

@@ -313,6 +313,24 @@ fn a_document_that_only_names_what_is_missing_is_sound() {
 }
 
 #[test]
+fn a_cue_in_a_frame_that_not_every_pass_has_is_told_of() {
+    // 300.9 frames: a pass has 301, and now and then 300.
+    let told = |start: f64| {
+        let timeline = show(
+            10.03,
+            true,
+            &[(0.0, 9.9, 1, "cut"), (start, 0.04, 1, "cut")],
+        );
+        let report = validate(&timeline, &known());
+        let never = |issue: &&Issue| issue.message.contains("never shown");
+        let warned = report.warnings.iter().filter(never).count();
+        (warned, compile(&timeline, FrameRate::THIRTY).video().len())
+    };
+    assert_eq!(told(9.99), (1, 1));
+    assert_eq!(told(9.96), (0, 2));
+}
+
+#[test]
 fn only_one_video_track_plays() {
     let track = json!({ "type": "video", "cues": [] });
     let off = json!({ "type": "video", "is_enabled": false, "cues": [] });
