@@ -4,6 +4,9 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// When, how often it had gone live by then, and its destinations.
+type Steps<'a> = &'a [(u64, u64, &'a [(&'a str, bool)])];
+
 fn span(wanted: u64, there: u64) -> Span {
     Span {
         wanted_us: wanted * 1_000_000,
@@ -104,7 +107,6 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
         ..show(1, destinations)
     };
     let tries = |succeeded: u64, failed: u64, called_off: u64| (succeeded, failed, called_off);
-    type Steps<'a> = &'a [(u64, u64, &'a [(&'a str, bool)])];
     let cases: [(&str, Steps<'_>, (u64, u64, u64)); 8] = [
         ("not live", &[(0, 0, &[]), (9, 0, &[])], tries(0, 0, 0)),
         (
@@ -176,7 +178,7 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
 #[test]
 fn how_long_it_took_to_go_live_and_how_long_it_was_a_preview_before() {
     let mut tally = Tally::default();
-    let steps: &[(u64, u64, &[(&str, bool)])] = &[
+    let steps: Steps<'_> = &[
         (0, 0, &[]),
         (30, 1, &[("a", false), ("b", false)]),
         (32, 1, &[("a", true), ("b", false)]),
