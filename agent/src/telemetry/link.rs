@@ -2,6 +2,7 @@
 //!
 //! Owns the names and labels of these figures; the `link` crate counts.
 
+use super::metrics::counter;
 use link::{LinkState, LinkStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -93,8 +94,7 @@ impl Collector for LinkFigures {
                 now.figures_lost,
             ),
         ] {
-            let metric = ConstCounter::new(value);
-            metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)?;
+            counter(&mut to, name, help, value)?;
         }
         let help = "What was refused, by its code";
         by_word(&mut to, ("link_refused", help, "code"), &now.refused)?;

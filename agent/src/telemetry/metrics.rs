@@ -302,7 +302,12 @@ impl Collector for ShowFigures {
     }
 }
 
-fn counter(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
+pub(super) fn counter(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> std::fmt::Result {
     let metric = ConstCounter::new(value);
     metric.encode(to.encode_descriptor(name, help, None, metric.metric_type())?)
 }

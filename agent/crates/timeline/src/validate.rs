@@ -209,7 +209,7 @@ fn sequence(timeline: &Timeline, track: &Track, notes: &mut Notes) {
             notes.warn(&place, message);
         } else if timeline.looping && begins >= passes {
             let message =
-                "the cue begins in the last frame, which not every pass has, and is never shown";
+                "the cue begins so late that not every pass has a frame for it, and is never shown";
             notes.warn(&place, message);
         } else if cue.end_time() > timeline.duration + CLOSE {
             let message = format!(

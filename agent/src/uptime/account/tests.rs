@@ -106,16 +106,16 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
         went_live,
         ..show(1, destinations)
     };
-    let tries = |succeeded: u64, failed: u64, called_off: u64| (succeeded, failed, called_off);
+    // Those that succeeded, failed, and were called off.
     let cases: [(&str, Steps<'_>, (u64, u64, u64)); 8] = [
-        ("not live", &[(0, 0, &[]), (9, 0, &[])], tries(0, 0, 0)),
+        ("not live", &[(0, 0, &[]), (9, 0, &[])], (0, 0, 0)),
         (
             "both in time",
             &[
                 (1, 1, &[("a", true), ("b", false)]),
                 (10, 1, &[("a", false), ("b", true)]),
             ],
-            tries(1, 0, 0),
+            (1, 0, 0),
         ),
         (
             "one too late",
@@ -123,22 +123,22 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
                 (1, 1, &[("a", true), ("b", false)]),
                 (11, 1, &[("a", true), ("b", false)]),
             ],
-            tries(0, 1, 0),
+            (0, 1, 0),
         ),
         (
             "not known yet",
             &[(1, 1, &[("a", false)]), (10, 1, &[("a", false)])],
-            tries(0, 0, 0),
+            (0, 0, 0),
         ),
         (
             "stopped before",
             &[(1, 1, &[("a", false)]), (3, 1, &[])],
-            tries(0, 0, 1),
+            (0, 0, 1),
         ),
         (
             "the slow one is taken off",
             &[(1, 1, &[("a", true), ("b", false)]), (4, 1, &[("a", true)])],
-            tries(1, 0, 0),
+            (1, 0, 0),
         ),
         (
             "a loss after that is another matter",
@@ -147,12 +147,12 @@ fn a_try_to_go_live_succeeds_fails_or_is_called_off() {
                 (2, 1, &[("a", false)]),
                 (30, 1, &[("a", false)]),
             ],
-            tries(1, 0, 0),
+            (1, 0, 0),
         ),
         (
             "three between two looks",
             &[(1, 3, &[("a", true)])],
-            tries(1, 0, 2),
+            (1, 0, 2),
         ),
     ];
     for (case, steps, wanted) in cases {
