@@ -38,6 +38,7 @@ PROMISES := \
 	overlays \
 	pairing \
 	partition \
+	posted \
 	preview \
 	preview_load \
 	protocols \

@@ -159,7 +159,7 @@ pub trait HasCode: std::error::Error {
 }
 
 /// A refusal, the same for every caller.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Problem {
     /// Which of the closed list.
     pub code: Code,

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,21 @@ class Agent:
         await self._process.wait()
         if self._reader is not None:
             await self._reader
+
+    async def post(self, path: str, text: str) -> tuple[int, Value]:
+        """Post a text to its API, and return the status and what it answers."""
+        return await asyncio.to_thread(self._post, path, text)
+
+    def _post(self, path: str, text: str) -> tuple[int, Value]:
+        assert self._page is not None
+        address = self._page.result() + path
+        request = urllib.request.Request(address, text.encode(), method="POST")  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.load(refused)
 
     async def get(self, path: str) -> Value:
         """Ask its API."""

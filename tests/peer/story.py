@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import attacks, directs, pairs, returns
+from . import attacks, directs, pairs, posts, returns
 from .agent import Agent
 from .mqtt import Mqtt
 from .scene import Scene
@@ -34,6 +34,9 @@ STEPS: tuple[Step, ...] = (
     directs.it_is_held_and_goes_on,
     directs.texts_are_changed_in_order,
     directs.cameras_are_listed,
+    posts.what_is_posted_is_done_and_told_to_both,
+    posts.what_is_posted_by_others_is_not_explained,
+    posts.a_posted_command_can_be_bound_to_the_nonce_of_the_device,
     attacks.another_device_is_meant,
     attacks.a_forged_signature_is_not_answered,
     attacks.a_key_signs_what_it_is_for,

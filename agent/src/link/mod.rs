@@ -19,8 +19,12 @@ pub use pairing::{Asked, PairFault, identity, pair, unpair};
 pub use unit::{Joints, LinkKeeper};
 
 use crate::modules::view::PairDraft;
-use link::{LinkStatus, Proxy};
+use control::Answered;
+use link::{LinkState, LinkStatus, PostError, PostNonce, Posts, Proxy};
+use protocol::{Code, HasCode};
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use unit::{Ask, Wish};
@@ -35,6 +39,7 @@ pub struct Link {
     /// How the connection is.
     pub status: watch::Receiver<LinkStatus>,
     asks: mpsc::Sender<Ask>,
+    posts: Posts,
     /// Held by whoever pairs or unpairs.
     turn: Arc<Mutex<()>>,
 }
@@ -51,11 +56,13 @@ pub fn open(store: &Store, proxy: Option<Proxy>) -> (Link, LinkKeeper) {
     let (device, its_device) = watch::channel(None);
     let (status, its_status) = watch::channel(LinkStatus::default());
     let (asks, asked) = mpsc::channel(1);
+    let posts = Posts::default();
     let link = Link {
         serial: first.as_ref().map(|identity| identity.serial.to_string()),
         device: its_device,
         status: its_status,
         asks,
+        posts: posts.clone(),
         turn: Arc::default(),
     };
     let keeper = LinkKeeper {
@@ -66,9 +73,37 @@ pub fn open(store: &Store, proxy: Option<Proxy>) -> (Link, LinkKeeper) {
         device,
         status: Arc::new(status),
         asks: asked,
+        posts,
         connected: None,
     };
     (link, keeper)
+}
+
+/// Why a command was not taken that was posted at the device.
+#[derive(Debug, thiserror::Error)]
+pub enum PostFault {
+    /// There is no Studio that it believes.
+    #[error("the device is not paired with a Studio that could have signed it")]
+    NotPaired,
+    /// It was not believed, or not in time.
+    #[error(transparent)]
+    Post(#[from] PostError),
+}
+
+impl HasCode for PostFault {
+    fn code(&self) -> Code {
+        match self {
+            Self::NotPaired => Code::NotPaired,
+            Self::Post(error) => error.code(),
+        }
+    }
+
+    fn remediation(&self) -> Cow<'static, str> {
+        match self {
+            Self::NotPaired => "Pair the device first.".into(),
+            Self::Post(error) => error.remediation(),
+        }
+    }
 }
 
 impl Link {
@@ -86,6 +121,32 @@ impl Link {
     /// [`PairFault`]; nothing is changed then.
     pub async fn unpair(&self) -> Result<String, PairFault> {
         self.ask(Wish::Unpair).await
+    }
+
+    /// Posts a command that Studio signed, and waits so long for its end.
+    ///
+    /// # Errors
+    /// [`PostFault`].
+    pub async fn post(&self, envelope: Vec<u8>, patience: Duration) -> Result<Answered, PostFault> {
+        self.is_paired()?;
+        Ok(self.posts.post(envelope, patience).await?)
+    }
+
+    /// What a command can be bound to that is posted.
+    ///
+    /// # Errors
+    /// [`PostFault`].
+    pub async fn nonce(&self) -> Result<PostNonce, PostFault> {
+        self.is_paired()?;
+        Ok(self.posts.nonce().await?)
+    }
+
+    fn is_paired(&self) -> Result<(), PostFault> {
+        let revoked = self.status.borrow().state == LinkState::Revoked;
+        if revoked || self.device.borrow().is_none() {
+            return Err(PostFault::NotPaired);
+        }
+        Ok(())
     }
 
     async fn ask(&self, wish: Wish) -> Result<String, PairFault> {

@@ -9,7 +9,7 @@ use super::{Credentials, RowKeeper, StudioHands};
 use crate::modules::Router;
 use crate::modules::view::PairDraft;
 use crate::telemetry::System;
-use link::{Face, Identity, LinkState, LinkStatus, News, Parts, Proxy, Setup};
+use link::{Face, Identity, LinkState, LinkStatus, News, Parts, Posts, Proxy, Setup};
 use runtime::{CancellationToken, Policy, Supervisor, SystemClock, Unit, chain};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,7 @@ pub struct LinkKeeper {
     pub(super) device: watch::Sender<Option<String>>,
     pub(super) status: Arc<watch::Sender<LinkStatus>>,
     pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) posts: Posts,
     pub(super) connected: Option<Connected>,
 }
 
@@ -182,6 +183,7 @@ impl LinkKeeper {
             keeper: Arc::clone(&rows) as Arc<dyn link::Keeper>,
             hands: Arc::new(hands),
             news: with.news.clone(),
+            posts: self.posts.clone(),
             clock: Arc::new(SystemClock),
             status: Arc::clone(&self.status),
         };

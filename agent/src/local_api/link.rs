@@ -38,8 +38,8 @@ async fn link_status(State(app): State<AppState>) -> Json<LinkView> {
     responses(
         (status = 200, description = "It is paired, and is being connected", body = PairView),
         (status = 409, description = "PAIR_ALREADY_PAIRED", body = ErrorBody),
-        (status = 422, description = "SCHEMA_INVALID, PAIR_TOKEN_INVALID, PAIR_TOKEN_EXPIRED or \
-            PAIR_SERIAL_MISMATCH", body = ErrorBody),
+        (status = 422, description = "SCHEMA_INVALID, PAIR_TOKEN_INVALID, PAIR_TOKEN_EXPIRED, \
+            PAIR_SERIAL_MISMATCH or VERSION_UNSUPPORTED", body = ErrorBody),
         (status = 429, description = "RATE_LIMITED by Studio", body = ErrorBody),
         (status = 502, description = "STUDIO_UNREACHABLE, STUDIO_UNTRUSTED or STUDIO_REFUSED",
             body = ErrorBody),

@@ -8,6 +8,7 @@ mod alerts;
 mod audit;
 mod cameras;
 mod catalogue;
+mod commands;
 mod destinations;
 mod diagnostics;
 mod document;
@@ -154,6 +155,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(audit::routes())
         .merge(diagnostics::routes())
         .merge(link::routes())
+        .merge(commands::routes())
         .merge(proxy::routes())
         .merge(gate::routes())
 }

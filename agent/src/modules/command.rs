@@ -8,10 +8,10 @@ use super::view::{
     CameraTestView, CameraView, DestinationDraft, DestinationPatch, DestinationView, Done,
     EmergencyStatusView, ExecutionList, ExecutionStart, ExecutionView, GoLive, GoLiveView,
     HistoryQuery, HistoryView, KillView, MetricsView, OverlayView, PairDraft, PairView,
-    PlaybackView, PresetView, PreviewHealthView, PreviewStart, PreviewStartedView,
-    PreviewStatusView, PreviewStoppedView, ProfileView, QualityHold, SetDestinations, StreamDraft,
-    StreamPatch, StreamView, TakeRequest, TestPatternRequest, TimelineSummary, TimelineView,
-    ValidationView,
+    PlaybackView, PostNonceView, PostedView, PresetView, PreviewHealthView, PreviewStart,
+    PreviewStartedView, PreviewStatusView, PreviewStoppedView, ProfileView, QualityHold,
+    SetDestinations, SignedPost, StreamDraft, StreamPatch, StreamView, TakeRequest,
+    TestPatternRequest, TimelineSummary, TimelineView, ValidationView,
 };
 use crate::alerts::{Alert, WebhookDraft, WebhookTest, WebhookView};
 use crate::diagnostics::Bundle;
@@ -197,6 +197,10 @@ pub enum LinkCommand {
     Pair(PairDraft),
     /// Forget Studio.
     Unpair,
+    /// Take a command in that Studio signed.
+    Post(SignedPost),
+    /// What such a command can be bound to.
+    PostNonce,
 }
 
 /// About cameras that are sent straight to a destination.
@@ -328,6 +332,8 @@ impl Command {
             Self::Link(c) => match c {
                 LinkCommand::Pair(_) => "device.pair",
                 LinkCommand::Unpair => "device.unpair",
+                LinkCommand::Post(_) => "command.post",
+                LinkCommand::PostNonce => "command.nonce",
             },
             Self::Stream(c) => match c {
                 StreamCommand::List => "stream.list",
@@ -464,7 +470,8 @@ impl Command {
             },
             Self::Stream(c) => matches!(c, StreamCommand::List | StreamCommand::Get(_)),
             Self::Emergency(c) => matches!(c, EmergencyCommand::Status),
-            Self::Link(LinkCommand::Pair(_) | LinkCommand::Unpair) => false,
+            // The dispatcher writes down what becomes of what is posted, as of all that is signed.
+            Self::Link(c) => matches!(c, LinkCommand::Post(_) | LinkCommand::PostNonce),
             Self::Alert(c) => matches!(c, AlertCommand::List(_) | AlertCommand::Webhook),
             Self::Health(_) | Self::Audit(_) | Self::Diagnostics(_) | Self::Catalogue(_) => true,
         }
@@ -519,6 +526,8 @@ pub enum Reply {
     Settings(Box<SettingsView>),
     SettingsChanged(Changed),
     Pairing(PairView),
+    Posted(Box<PostedView>),
+    PostNonce(PostNonceView),
     Stream(StreamView),
     Streams(Vec<StreamView>),
     Killed(KillView),

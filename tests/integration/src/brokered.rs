@@ -3,7 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test's clock is its own")]
 
-use crate::report;
+use crate::{promptly, report};
 use harness::{Agent, AgentOptions, cue, timeline, until};
 use protocol::{Ack, AckStatus, Code, Kind};
 use sandbox::{Heard, Sent, Studio, Way};
@@ -190,14 +190,21 @@ impl Stage {
         let audit = self.agent.api().get("/api/audit?limit=50").ok();
         let audit = audit["entries"].as_array().unwrap().iter().rev();
         let of_it = audit.filter(|row| row["correlation_id"] == sent.correlation_id.as_str());
-        let outcomes: Vec<&Value> = of_it.map(|row| &row["outcome"]).collect();
+        let of_it: Vec<&Value> = of_it.collect();
+        let outcomes: Vec<&Value> = of_it.iter().map(|row| &row["outcome"]).collect();
         assert_eq!(outcomes, ["accepted", "completed"], "{kind} in the audit");
+        let told = heard.iter().filter(|heard| heard.kind == Kind::Ack);
+        for (row, ack) in of_it.iter().zip(told) {
+            assert_eq!(ack.payload["status"], row["outcome"], "{heard:?}");
+            let _ms = promptly(kind, row["at"].as_str().unwrap(), ack);
+        }
         if kind != "HEALTH_REQUEST" {
             let told = self.studio.wait_heard(0, LONG, |heard| {
                 heard.kind == Kind::Event && heard.correlation_id == sent.correlation_id
             });
             let heard = || self.studio.heard_from(0);
-            assert!(told.is_some(), "no event of {kind}: {:?}", heard());
+            let told = told.unwrap_or_else(|| panic!("no event of {kind}: {:?}", heard()));
+            let _ms = promptly(kind, of_it[1]["at"].as_str().unwrap(), &told);
         }
         let end = acks.iter().find_map(|ack| ack.result.clone());
         end.unwrap_or_default()

@@ -59,3 +59,20 @@ pub fn report(what: &str, figure: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "    {what}: {figure}");
 }
+
+/// How long something was under way to Studio, in milliseconds: from when the device wrote it down, as
+/// `2026-11-01T12:00:00.000Z`, until it was heard.
+///
+/// # Panics
+/// When it is later than the device may be.
+#[must_use]
+#[track_caller]
+pub fn promptly(what: &str, written: &str, heard: &sandbox::Heard) -> u64 {
+    let written = protocol::Timestamp::parse(written).unwrap().millis();
+    let took = heard.at_ms.saturating_sub(written);
+    assert!(took <= LEAVES_MS, "{what} left after {took} ms: {heard:?}");
+    took
+}
+
+/// What the device has done, found or measured leaves it in this time while it is connected.
+const LEAVES_MS: u64 = 3_000;

@@ -135,6 +135,23 @@ fn a_device_is_paired_and_unpaired_while_its_show_runs() {
 
     // What does, as people type it. From then on it obeys.
     pair(&mut stage, &token.to_lowercase(), "wss");
+    // Both sides knew from the request what the device can do and speaks; its hello says the same.
+    let asked = stage.studio.asked(&stage.device).unwrap();
+    let hello = stage.studio.hello(&stage.device).unwrap();
+    for of_both in ["serial", "agent_version", "schema_versions", "ocl_versions"] {
+        assert_eq!(asked[of_both], hello[of_both], "{of_both}");
+        assert!(!asked[of_both].is_null(), "{of_both}: {asked}");
+    }
+    assert_eq!(asked["schema_versions"], json!(["1.0"]));
+    let commands = |of: &Value| of["capabilities"]["commands"].clone();
+    assert_eq!(commands(&asked), commands(&hello));
+    assert!(
+        commands(&asked)
+            .as_array()
+            .unwrap()
+            .contains(&json!("TIMELINE_EXECUTE"))
+    );
+    assert_eq!(asked["hardware"]["arch"], std::env::consts::ARCH);
     let execute = |mode: &str| json!({ "timeline_id": "bars", "execution_mode": mode });
     let _ = stage.directs("TIMELINE_EXECUTE", &execute("pause"));
     assert_eq!(stage.agent.status()["paused"], true);

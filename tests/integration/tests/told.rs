@@ -10,7 +10,7 @@
 )]
 
 use harness::{Agent, AgentOptions, Camera, cue, free_port, timeline, until};
-use integration::report;
+use integration::{promptly, report};
 use protocol::Kind;
 use sandbox::{Heard, Sent, Studio};
 use serde_json::{Value, json};
@@ -151,6 +151,15 @@ fn studio_is_told_of_the_show_and_the_device_also_of_the_time_without_connection
         stage.rows(&held.correlation_id) == [row("operator", "completed")]
     });
     assert!(written, "{:#?}", stage.audit());
+    let audit = stage.audit();
+    let by_hand = audit
+        .iter()
+        .find(|row| row["correlation_id"] == held.correlation_id.as_str());
+    let begun = by_hand.unwrap()["began_at"].as_str().unwrap();
+    for heard in [&held, &paused] {
+        let took = promptly("what an operator did", begun, heard);
+        report("from an operator's hand to Studio, ms", took);
+    }
 
     // Figures come by themselves, those of the program among them.
     let of_program = |heard: &Heard| {
@@ -161,6 +170,11 @@ fn studio_is_told_of_the_show_and_the_device_also_of_the_time_without_connection
     let figures = stage.studio.wait_heard(0, LONG, of_program);
     let figures = figures.unwrap_or_else(|| panic!("no figures: {:?}", stage.studio.heard_from(0)));
     assert!(figures.payload["health"].is_string() && figures.payload["cpu"].is_number());
+    let measured = figures.payload["measured_at"].as_str().unwrap();
+    report(
+        "from a measurement to Studio, ms",
+        promptly("figures", measured, &figures),
+    );
 
     // Without a connection the show goes on, and all of it is told later.
     let sessions = stage.link()["sessions"].clone();

@@ -2,6 +2,7 @@
 //! may direct it, so it is for machines of one's own.
 //!
 //! `GET /` says how to pair · `POST /token` · `GET /devices` · `POST /send {type, payload?, as?}` ·
+//! `POST /sign {type, payload?, nonce?}`, which gives the envelope and sends nothing ·
 //! `POST /cut` · `GET /heard?from=N`, which waits up to a second for something new · `GET /uploads/<name>`.
 
 use crate::desk::{Heard, Studio};
@@ -155,6 +156,22 @@ impl Studio {
         Ok((id, correlation, envelope))
     }
 
+    /// Signs a command and sends it nowhere; with a nonce it is bound to that.
+    #[must_use]
+    pub fn sign_bound(
+        &self,
+        device: &str,
+        kind: &str,
+        payload: &Value,
+        nonce: Option<&str>,
+    ) -> Vec<u8> {
+        let mut command = self.command(device, kind, payload);
+        if let Some(nonce) = nonce {
+            command["session_nonce"] = nonce.into();
+        }
+        self.sign(&command)
+    }
+
     fn control(self: &Arc<Self>, method: &Method, path: &str, query: &str, body: &[u8]) -> Answer {
         let first = || {
             self.present()
@@ -175,22 +192,22 @@ impl Studio {
                 Ok(devices.collect())
             }
             (&Method::POST, "/cut") => Ok(json!({ "cut": self.cut(&first()?) })),
+            (&Method::POST, "/sign") => {
+                let (asked, kind, payload) = command(body)?;
+                let nonce = asked["nonce"].as_str();
+                let envelope = self.sign_bound(&first()?, &kind, &payload, nonce);
+                serde_json::from_slice(&envelope).map_err(|error| wrong(error.to_string()))
+            }
             (&Method::POST, "/send") => {
-                let asked: Value = serde_json::from_slice(body)
-                    .map_err(|error| wrong(format!("that is no JSON: {error}")))?;
-                let kind = asked["type"].as_str().ok_or_else(|| wrong("which type?"))?;
+                let (asked, kind, payload) = command(body)?;
                 let how = asked["as"].as_str().unwrap_or("good");
-                let payload = match &asked["payload"] {
-                    Value::Null => json!({}),
-                    payload => payload.clone(),
-                };
                 let device = first()?;
                 if !self.wait_online(&device, COMES) {
                     let text = "the device is not connected".to_owned();
                     return Err((StatusCode::SERVICE_UNAVAILABLE, text));
                 }
                 let from = self.heard_from(0).len();
-                let sent = self.send_as(&device, kind, &payload, how);
+                let sent = self.send_as(&device, &kind, &payload, how);
                 let (id, correlation, _) = sent.map_err(wrong)?;
                 Ok(json!({ "message_id": id, "correlation_id": correlation, "from": from }))
             }
@@ -215,6 +232,20 @@ impl Studio {
             _ => Err((StatusCode::NOT_FOUND, "there is nothing here".to_owned())),
         }
     }
+}
+
+/// What is asked, its type and its arguments.
+fn command(body: &[u8]) -> Result<(Value, String, Value), (StatusCode, String)> {
+    let asked: Value =
+        serde_json::from_slice(body).map_err(|error| wrong(format!("that is no JSON: {error}")))?;
+    let kind = asked["type"].as_str().ok_or_else(|| wrong("which type?"))?;
+    let (kind, payload) = (kind.to_owned(), asked["payload"].clone());
+    let payload = if payload.is_null() {
+        json!({})
+    } else {
+        payload
+    };
+    Ok((asked, kind, payload))
 }
 
 fn told(heard: &Heard) -> Value {

@@ -100,6 +100,8 @@ pub(crate) struct Device {
     pub(crate) id: DeviceId,
     pub(crate) serial: String,
     pub(crate) key: PublicKey,
+    /// What it asked to be paired with, without the token.
+    pub(crate) asked: Value,
     pub(crate) session: Option<Session>,
     pub(crate) tail: ChainTail,
     /// SHA-256 of the key of the certificate that it showed last, when it said hello.
@@ -113,11 +115,12 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(id: DeviceId, serial: String, key: PublicKey) -> Self {
+    pub(crate) fn new(id: DeviceId, serial: String, key: PublicKey, asked: Value) -> Self {
         Self {
             id,
             serial,
             key,
+            asked,
             session: None,
             shown: None,
             tail: ChainTail::default(),
@@ -139,6 +142,8 @@ pub struct Heard {
     pub correlation_id: String,
     /// What it says.
     pub payload: Value,
+    /// When it came, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// A command that was sent.
@@ -438,6 +443,13 @@ impl Studio {
         let state = self.shared.state();
         let session = state.devices.get(device)?.session.as_ref()?;
         Some(session.hello.clone())
+    }
+
+    /// What a device said of itself when it was paired.
+    #[must_use]
+    pub fn asked(&self, device: &str) -> Option<Value> {
+        let state = self.shared.state();
+        Some(state.devices.get(device)?.asked.clone())
     }
 
     /// The nonce of a device's open connection.

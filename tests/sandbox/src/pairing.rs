@@ -73,7 +73,7 @@ async fn uploaded(
 
 fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
     let bad = || No(StatusCode::BAD_REQUEST, "PAIR_BAD_REQUEST");
-    let asked: Value = serde_json::from_slice(body).map_err(|_error| bad())?;
+    let mut asked: Value = serde_json::from_slice(body).map_err(|_error| bad())?;
     let text = |name: &str| asked[name].as_str().map(str::to_owned).ok_or_else(bad);
     let (serial, token) = (text("serial")?, text("pairing_token")?);
     let (nonce, timestamp) = (text("nonce")?, text("timestamp")?);
@@ -101,7 +101,10 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
     let id = format!("device-{}", state.devices.len() + 1);
     let certificate = shared.authority.for_device(&csr, &id).ok_or_else(bad)?;
     state.tokens.remove(&token);
-    let device = Device::new(DeviceId::parse(id.clone()).unwrap(), serial, key);
+    if let Some(asked) = asked.as_object_mut() {
+        let _token = asked.remove("pairing_token");
+    }
+    let device = Device::new(DeviceId::parse(id.clone()).unwrap(), serial, key, asked);
     state.devices.insert(id.clone(), device);
     drop(state);
     let keyset: Value =
@@ -124,6 +127,6 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
         "device_id": id, "tenant_id": shared.keys.tenant, "server_time": at(now_ms()),
         "client_cert_pem": certificate, "ca_pem": shared.authority.ca_pem,
         "root": shared.keys.root_record(), "keyset": keyset, "spki_pins": shared.authority.pins(),
-        "transports": ways,
+        "transports": ways, "schema_versions": protocol::SCHEMA_VERSIONS,
     }))
 }

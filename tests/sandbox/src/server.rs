@@ -266,6 +266,7 @@ pub(crate) fn hear(
             kind,
             correlation_id: message.correlation_id.to_string(),
             payload: message.payload,
+            at_ms: now_ms(),
         });
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::record::Row;
 use protocol::command::{Command, CommandType};
-use protocol::{Code, KeyId, MessageId, Problem};
+use protocol::{Ack, Code, KeyId, MessageId, Problem};
 use serde_json::Value;
 
 /// Names a batch of rows until it is durable.
@@ -52,6 +52,8 @@ pub enum Effect {
     },
     /// What gave way may come back.
     Restore(MessageId),
+    /// Tell whoever posted a command at the device.
+    Answered(Box<Answered>),
     /// Count a refusal.
     Refused(Code),
     /// Write down a refusal that leaves no row. It comes beside [`Effect::Refused`].
@@ -60,6 +62,19 @@ pub enum Effect {
     Alert(Alert),
     /// An event was not kept, or one that waited gave way, since too many wait.
     Dropped,
+}
+
+/// What becomes of a command that was posted at the device.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The number that it was posted under.
+    pub number: u64,
+    /// Its correlation id.
+    pub correlation_id: MessageId,
+    /// The answer.
+    pub ack: Ack,
+    /// The same, signed.
+    pub envelope: Vec<u8>,
 }
 
 /// A refusal that leaves no row.

@@ -17,5 +17,5 @@ pub use core::{
     AGAIN_AFTER_MS, AGAIN_AT_MOST_MS, Config, Core, EVENT_LIMIT, OUTBOX_BYTES, OUTBOX_LIMIT,
     QUEUE_LIMIT, RECORD_LIMIT, REPLY_LIMIT, RESTART_GRACE_MS, RESULT_LIMIT,
 };
-pub use effect::{Alert, BatchId, Effect, Outcome, TurnedAway};
+pub use effect::{Alert, Answered, BatchId, Effect, Outcome, TurnedAway};
 pub use record::{AuditRow, CommandRow, Memory, OutboxRow, Row, RowState, Stored};

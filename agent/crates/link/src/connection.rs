@@ -1,9 +1,10 @@
 //! The link as a unit: the driver, whoever keeps its rows, and the connection that comes and goes.
 
 use crate::delivery::Deliveries;
-use crate::driver::{Carrier, Driver, Figures, Input};
+use crate::driver::{Carrier, Driver, Figures, Input, Posters};
 use crate::identity::{Identity, IdentityError, Pairing, random_id};
 use crate::news::News;
+use crate::posts::Posts;
 use crate::proxy::Proxy;
 use crate::seams::{Hands, KeepError, Keeper};
 use crate::session::GOODBYE;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub hands: Arc<dyn Hands>,
     /// What the agent tells Studio of itself.
     pub news: News,
+    /// Where commands are posted at the device itself.
+    pub posts: Posts,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where the link's state is shown.
@@ -158,6 +161,8 @@ pub async fn run(
         clock: Arc::clone(&parts.clock),
         hands: Arc::clone(&parts.hands),
         news: parts.news.clone(),
+        posts: parts.posts.clone(),
+        posters: Posters::default(),
         figures: Figures::default(),
         inbox,
         report: report.clone(),

@@ -4,8 +4,13 @@
 //! whoever keeps them, messages into the connection's queue, commands into tasks of their own, and what
 //! became of them comes back as an [`Input`].
 
+mod posting;
+
+pub(crate) use posting::Posters;
+
 use crate::delivery::{Deliveries, Delivery};
 use crate::news::News;
+use crate::posts::Posts;
 use crate::ring::Ring;
 use crate::seams::{Hands, Work};
 use crate::status::{LinkState, LinkStatus};
@@ -112,6 +117,8 @@ pub(crate) struct Driver {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hands: Arc<dyn Hands>,
     pub(crate) news: News,
+    pub(crate) posts: Posts,
+    pub(crate) posters: Posters,
     pub(crate) figures: Figures,
     pub(crate) inbox: mpsc::Receiver<Input>,
     /// For tasks that report back.
@@ -163,6 +170,7 @@ impl Driver {
                     let now = self.boot_ms();
                     self.core.event(&told.event, told.correlation_id, now)
                 }
+                ask = self.posts.next() => self.asked(ask),
             };
             self.carry_out(effects)?;
             self.deliveries.settle();
@@ -192,6 +200,7 @@ impl Driver {
             effects.extend(self.core.send_again(now));
         }
         self.figures(now);
+        self.forget_posters();
         effects
     }
 
@@ -452,6 +461,7 @@ impl Driver {
                         *status.alerts.entry(alert.as_str()).or_default() += 1;
                     });
                 }
+                Effect::Answered(answered) => self.posters.answered(*answered),
                 Effect::TurnedAway(refusal) => self.hands.turned_away(&refusal),
                 Effect::Dropped => self.status.send_modify(|status| status.events_lost += 1),
             }

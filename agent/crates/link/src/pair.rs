@@ -17,7 +17,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use protocol::{Base64, Capabilities, DeviceId, RootRecord, SIZE_LIMIT, TenantId, Timestamp};
+use protocol::{
+    Base64, Capabilities, DeviceId, OCL_VERSIONS, RootRecord, SCHEMA_VERSIONS, SIZE_LIMIT, Semver,
+    TenantId, Timestamp, negotiate,
+};
 use runtime::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -67,6 +70,9 @@ struct Answer {
     keyset: Value,
     spki_pins: Vec<Base64>,
     transports: Vec<Transport>,
+    /// What Studio speaks; the welcome says it too.
+    #[serde(default)]
+    schema_versions: Option<Vec<Semver>>,
 }
 
 /// The text that the device's signing key signs, to prove that it has it. Nothing else that it signs
@@ -154,7 +160,8 @@ fn request(
         "serial": serial, "pairing_token": token, "agent_version": env!("CARGO_PKG_VERSION"),
         "hardware": {"arch": std::env::consts::ARCH, "os": std::env::consts::OS},
         "signing_public_key": key.public().to_base64(), "csr_pem": csr,
-        "capabilities": asked.capabilities, "nonce": nonce, "timestamp": timestamp,
+        "capabilities": asked.capabilities, "schema_versions": SCHEMA_VERSIONS,
+        "ocl_versions": OCL_VERSIONS, "nonce": nonce, "timestamp": timestamp,
         "proof": Base64::from(proof.to_vec()),
     });
     Ok(body.to_string().into_bytes())
@@ -215,6 +222,12 @@ fn paired(
     clock: Arc<dyn Clock>,
 ) -> Result<Pairing, PairError> {
     let wrong = |text: &str| PairError::Answer(text.to_owned());
+    if let Some(theirs) = answer.schema_versions
+        && negotiate(&theirs).is_none()
+    {
+        let theirs: Vec<String> = theirs.iter().take(8).map(Semver::to_string).collect();
+        return Err(PairError::Versions(theirs.join(", ")));
+    }
     if answer.root.tenant_id != answer.tenant_id {
         return Err(wrong("the root is another customer's"));
     }

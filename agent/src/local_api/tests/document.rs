@@ -75,6 +75,8 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("/api/link", &["GET"]),
     ("/api/pairing", &["POST"]),
     ("/api/pairing/unpair", &["POST"]),
+    ("/api/commands", &["POST"]),
+    ("/api/commands/nonce", &["GET"]),
     ("/api/openapi.json", &["GET"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),

@@ -13,6 +13,7 @@ mod execution;
 mod link;
 mod metrics;
 mod overlay;
+mod post;
 mod preview;
 mod quality;
 mod stream;
@@ -29,6 +30,7 @@ pub use execution::{ExecutionList, ExecutionStart, ExecutionState, ExecutionView
 pub use link::{LinkView, PairDraft, PairView};
 pub use metrics::{DestinationMetrics, HistoryQuery, HistoryView, MetricsView, StreamMetrics};
 pub use overlay::OverlayView;
+pub use post::{PostNonceView, PostQuery, PostedView, SignedPost};
 pub use preview::{
     ActiveStreamView, GoLive, GoLiveView, NoPictureView, PlaybackView, PreviewHealthView,
     PreviewStart, PreviewStartedView, PreviewStatusView, PreviewStoppedView, SetDestinations,

@@ -2,8 +2,8 @@
 
 use control::{Row, Stored, TurnedAway};
 use link::{
-    About, Face, Hands, Identity, KeepError, Keeper, LinkStatus, News, PairRequest, Parts, Setup,
-    Work,
+    About, Face, Hands, Identity, KeepError, Keeper, LinkStatus, News, PairRequest, Parts, Posts,
+    Setup, Work,
 };
 use protocol::command::{Command, CommandType};
 use protocol::{Capabilities, ClockSource, DeviceState, MessageId, Metrics};
@@ -87,6 +87,7 @@ pub(crate) async fn run(
         keeper: Arc::new(NoDisk),
         hands: Arc::new(NoHands),
         news: News::default(),
+        posts: Posts::default(),
         clock: Arc::new(SystemClock),
         status: Arc::new(status),
     };

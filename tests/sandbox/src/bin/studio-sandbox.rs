@@ -28,6 +28,8 @@ usage: studio-sandbox [--mqtt PORT] [--http PORT]
        studio-sandbox send TYPE [JSON] [--as HOW] [--at PORT]
            has one that runs (--http) sign a command and send it; shows what comes of it. HOW is one of
            {}
+       studio-sandbox sign TYPE [JSON] [--nonce NONCE] [--at PORT]
+           has one that runs sign a command, and prints the envelope; it is sent nowhere
        studio-sandbox follow [--at PORT]
            shows what devices tell, until it is ended",
         control::ways_to_send()
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
 fn run(arguments: &mut Vec<String>) -> Result<ExitCode, String> {
     let at = port(arguments, "--at")?.unwrap_or(control::PORT);
     let how = option(arguments, "--as")?.unwrap_or_else(|| "good".to_owned());
+    let nonce = option(arguments, "--nonce")?;
     let (mqtt, http) = (port(arguments, "--mqtt")?, port(arguments, "--http")?);
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -97,6 +100,8 @@ fn run(arguments: &mut Vec<String>) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         ["follow"] => follow(at, 0, |_one| false, None).map(|_never| ExitCode::SUCCESS),
+        ["sign", kind] => sign(at, kind, "{}", nonce.as_deref()),
+        ["sign", kind, payload] => sign(at, kind, payload, nonce.as_deref()),
         ["send", kind] => send(at, kind, "{}", &how),
         ["send", kind, payload] => send(at, kind, payload, &how),
         _ => Err(format!("nothing is known of {words:?}")),
@@ -127,9 +132,18 @@ fn follow(
     }
 }
 
+fn json_of(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("that is no JSON: {error}"))
+}
+
+fn sign(at: u16, kind: &str, payload: &str, nonce: Option<&str>) -> Result<ExitCode, String> {
+    let asked = json!({ "type": kind, "payload": json_of(payload)?, "nonce": nonce });
+    println!("{}", ask(at, "POST", "/sign", &asked)?);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn send(at: u16, kind: &str, payload: &str, how: &str) -> Result<ExitCode, String> {
-    let payload: Value =
-        serde_json::from_str(payload).map_err(|error| format!("that is no JSON: {error}"))?;
+    let payload = json_of(payload)?;
     let asked = json!({ "type": kind, "payload": payload, "as": how });
     let sent = ask(at, "POST", "/send", &asked)?;
     let id = sent["message_id"].clone();

@@ -78,6 +78,8 @@ impl Core {
             syncing: BTreeSet::new(),
             next_batch: 1,
             alerted_at: None,
+            posted: BTreeMap::new(),
+            posting: None,
         };
         for target in stored.holds {
             core.claims.hold(target, boot_ms);

@@ -1,11 +1,12 @@
 //! The state of dispatch, and what all of its inputs share.
 //!
-//! `boot` brings it back after a restart, `receive` takes in what Studio sends, `dispatch` decides what
-//! is done when, `session` belongs to the connection and the keys, `replies` bounds what ended commands
-//! have said.
+//! `boot` brings it back after a restart, `receive` takes in what Studio sends and `post` what is posted at
+//! the device, `dispatch` decides what is done when, `session` belongs to the connection and the keys,
+//! `replies` bounds what ended commands have said.
 
 mod boot;
 mod dispatch;
+mod post;
 mod receive;
 mod replies;
 mod session;
@@ -15,6 +16,7 @@ pub use replies::REPLY_LIMIT;
 use crate::claims::Claims;
 use crate::effect::{Alert, BatchId, Effect};
 use crate::record::{AuditRow, CommandRow, Memory, OutboxRow, Row, RowState};
+use post::Posted;
 use protocol::command::{Command, CommandType};
 use protocol::{
     Ack, AckStatus, ChainHead, Code, Digest, Event, EventType, Flags, Kind, Lane, Link, Message,
@@ -187,6 +189,10 @@ pub struct Core {
     syncing: BTreeSet<MessageId>,
     next_batch: u64,
     alerted_at: Option<u64>,
+    /// Commands that were posted at the device, by the number that each was given.
+    posted: BTreeMap<u64, Posted>,
+    /// The number of the one that is being looked at.
+    posting: Option<u64>,
 }
 
 impl Core {
@@ -319,6 +325,7 @@ impl Core {
     fn finish(&mut self, boot_ms: u64, mut out: Vec<Effect>) -> Vec<Effect> {
         self.advance(boot_ms, &mut out);
         self.shed();
+        self.tell_posters(boot_ms, &mut out);
         if self.in_flight.is_none() && (!self.rows.is_empty() || !self.after.is_empty()) {
             let mut rows = std::mem::take(&mut self.rows);
             for lane in std::mem::take(&mut self.dirty) {
@@ -413,15 +420,7 @@ impl Core {
     }
 
     /// Answers without keeping anything: the same message would get the same answer again.
-    fn answer(
-        &mut self,
-        id: &MessageId,
-        correlation_id: &MessageId,
-        ack: Ack,
-        now: Moment,
-        out: &mut Vec<Effect>,
-    ) {
-        debug_assert_eq!(ack.message_id, *id);
+    fn answer(&mut self, correlation_id: &MessageId, ack: Ack, now: Moment, out: &mut Vec<Effect>) {
         let (_, envelope) = self.envelope(Kind::Ack, Some(correlation_id.clone()), ack, None, now);
         if self.online {
             out.push(Effect::Send(envelope));

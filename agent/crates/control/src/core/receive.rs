@@ -9,24 +9,36 @@ use crate::record::{CommandRow, Memory, Row, RowState};
 use protocol::command::{Command, CommandType, OnConflict};
 use protocol::{
     Ack, AckStatus, Code, CommandMessage, HasCode, Kind, Lane, MessageId, Moment, Problem, Reader,
-    SeqVerdict, Verified, VerifyError, verify,
+    Refusal, SeqVerdict, Verified, VerifyError, verify,
 };
 
 impl Core {
     /// An envelope has come that should hold a command.
     pub fn receive(&mut self, envelope: &[u8], boot_ms: u64) -> Vec<Effect> {
         let mut out = Vec::new();
-        let now = self.now(boot_ms);
         let reader = Reader {
-            now,
+            now: self.now(boot_ms),
             nonce: self.nonce.as_ref(),
         };
-        match verify::command(envelope, &self.trust, &reader) {
-            Ok(verified) => self.authentic(&verified, boot_ms, &mut out),
+        let verified = verify::command(envelope, &self.trust, &reader);
+        self.judge(verified, boot_ms, &mut out);
+        self.finish(boot_ms, out)
+    }
+
+    /// What becomes of an envelope that was verified, or was not.
+    pub(super) fn judge(
+        &mut self,
+        verified: Result<Verified<CommandMessage>, Refusal>,
+        boot_ms: u64,
+        out: &mut Vec<Effect>,
+    ) {
+        match verified {
+            Ok(verified) => self.authentic(&verified, boot_ms, out),
             Err(refusal) => {
+                let now = self.now(boot_ms);
                 out.push(Effect::Refused(refusal.error.code()));
                 if matches!(refusal.error, VerifyError::Audience) {
-                    self.alert(Alert::WrongDevice, boot_ms, &mut out);
+                    self.alert(Alert::WrongDevice, boot_ms, out);
                 }
                 let mut turned_away = TurnedAway {
                     code: refusal.error.code(),
@@ -37,12 +49,11 @@ impl Core {
                     let known = self.entries.get(&about.message_id);
                     // What was dealt with before is answered as it was, even if it is over by now.
                     if known.is_some_and(|known| known.row.digest == about.digest) {
-                        self.repeat(&about.message_id, now, &mut out);
-                        return self.finish(boot_ms, out);
+                        return self.repeat(&about.message_id, now, out);
                     }
                     let problem = refusal.error.problem();
                     let (id, correlation) = (&about.message_id, &about.correlation_id);
-                    self.refuse(id, correlation, problem, now, &mut out);
+                    self.refuse(id, correlation, problem, now, out);
                     turned_away.about = Some((id.clone(), correlation.clone()));
                     let kind = CommandType::from_text(&about.kind);
                     turned_away.read = Some((kind, about.signer.clone()));
@@ -50,7 +61,6 @@ impl Core {
                 out.push(Effect::TurnedAway(Box::new(turned_away)));
             }
         }
-        self.finish(boot_ms, out)
     }
 
     fn authentic(
@@ -225,12 +235,22 @@ impl Core {
 
     /// The same command again: the answer that it has, and nothing else.
     fn repeat(&mut self, id: &MessageId, now: Moment, out: &mut Vec<Effect>) {
-        let Some(entry) = self.entries.get(id) else {
+        // Whoever posts one is told what becomes of it in any case.
+        if self.posting.is_some() {
             return;
-        };
-        // What is not durable yet will be answered when it is.
-        if entry.stage == Stage::Arriving {
-            return;
+        }
+        if let Some((correlation, ack)) = self.standing(id, true) {
+            self.answer(&correlation, ack, now, out);
+        }
+    }
+
+    /// How it stands with a remembered command, as far as that is durable, and its correlation id.
+    pub(super) fn standing(&self, id: &MessageId, duplicate: bool) -> Option<(MessageId, Ack)> {
+        let entry = self.entries.get(id)?;
+        // What is not durable yet will be answered when it is; an end that is not is not told either: its
+        // row is in a batch that is still to come.
+        if entry.stage == Stage::Arriving || self.is_undurable(id) {
+            return None;
         }
         let (status, error, result) = match &entry.row.state {
             RowState::Final {
@@ -241,19 +261,14 @@ impl Core {
             } => (*status, error.clone(), result.clone()),
             RowState::Accepted | RowState::Started => (AckStatus::Accepted, None, None),
         };
-        let correlation = entry.row.correlation_id.clone();
         let ack = Ack {
             message_id: id.clone(),
             status,
             error,
             result,
-            duplicate: true,
+            duplicate,
         };
-        // An end that is not durable yet is not told: its row is in a batch that is still to come.
-        if self.is_undurable(id) {
-            return;
-        }
-        self.answer(id, &correlation, ack, now, out);
+        Some((entry.row.correlation_id.clone(), ack))
     }
 
     /// Whether a row about a command waits to become durable.
@@ -311,6 +326,9 @@ impl Core {
             result: None,
             duplicate: false,
         };
-        self.answer(id, correlation, ack, now, out);
+        match self.posting.take() {
+            Some(number) => self.tell_poster(number, correlation, ack, now, out),
+            None => self.answer(correlation, ack, now, out),
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::news::Told;
+use crate::posts::{NONCE_LIFE, PostError, WAITING};
 use crate::seams::About;
 use crate::studio::{HOUR, NONCE, NOW, Studio, at, id, key, nonce};
 use control::{Config, Stored};
@@ -131,6 +132,7 @@ struct Rig {
     studio: Studio,
     clock: Arc<ManualClock>,
     news: News,
+    posts: Posts,
     inputs: mpsc::Sender<Input>,
     sent: mpsc::Receiver<Vec<u8>>,
     shown: watch::Receiver<LinkStatus>,
@@ -156,7 +158,7 @@ impl Rig {
         let (inputs, inbox) = mpsc::channel(16);
         let (rows, mut batches) = mpsc::channel::<(BatchId, Vec<Row>)>(1);
         let clock = Arc::new(ManualClock::default());
-        let news = News::default();
+        let (news, posts) = (News::default(), Posts::default());
         let (status, mut shown) = watch::channel(LinkStatus::default());
         let driver = Driver {
             core,
@@ -165,6 +167,8 @@ impl Rig {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hands,
             news: news.clone(),
+            posts: posts.clone(),
+            posters: Posters::default(),
             figures: Figures::default(),
             inbox,
             report: inputs.clone(),
@@ -203,6 +207,7 @@ impl Rig {
             studio,
             clock,
             news,
+            posts,
             inputs,
             sent,
             shown,
@@ -214,10 +219,13 @@ impl Rig {
     }
 
     async fn command(&self, n: u64, kind: &str, payload: &Value) {
-        let envelope = self
-            .studio
-            .sign(&self.studio.command_value(n, kind, payload));
+        let envelope = self.signed(n, kind, payload);
         self.inputs.send(Input::Message(envelope)).await.unwrap();
+    }
+
+    fn signed(&self, n: u64, kind: &str, payload: &Value) -> Vec<u8> {
+        self.studio
+            .sign(&self.studio.command_value(n, kind, payload))
     }
 
     /// The next answer: about which command, and its status.
@@ -468,4 +476,92 @@ async fn a_refusal_without_a_row_is_told_to_whoever_writes_it_down() {
         tokio::task::yield_now().await;
     }
     assert_eq!(diary.read(), ["MALFORMED"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_posted_command_is_answered_at_its_end_or_when_patience_is_over() {
+    let diary = Diary::default();
+    let rig = Rig::online(Arc::new(TwoSteps(diary.clone()))).await;
+    // Its first step lasts until it is taken back.
+    let live = rig.signed(1, "STREAM_CONTROL", &go_live());
+    let (patience, long) = (Duration::from_secs(10), Duration::from_secs(60));
+    let posted = rig.posts.post(live.clone(), patience).await.unwrap();
+    assert_eq!(posted.ack.status, AckStatus::Accepted);
+    assert_eq!(diary.read(), ["first step"]);
+    let cancel = json!({"message_id": id(1)});
+    let cancel = rig.signed(2, "CANCEL", &cancel);
+    let (ended, cancelled) = tokio::join!(rig.posts.post(live, long), rig.posts.post(cancel, long));
+    let (ended, cancelled) = (ended.unwrap().ack, cancelled.unwrap().ack);
+    assert_eq!(
+        (ended.status, ended.duplicate),
+        (AckStatus::Cancelled, true)
+    );
+    assert_eq!(
+        (cancelled.status, cancelled.duplicate),
+        (AckStatus::Completed, false)
+    );
+    assert_eq!(diary.read(), ["first step", "first step is over"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_posts_is_not_left_waiting() {
+    let rig = Rig::online(Arc::new(TwoSteps(Diary::default()))).await;
+    let post = |envelope| rig.posts.post(envelope, Duration::ZERO);
+    let forged = post(b"{}".to_vec()).await;
+    assert_eq!(forged.unwrap_err(), PostError::Unbelieved);
+    // While the disk keeps nothing, nothing is answered.
+    let held = rig.disk.acquire().await.unwrap();
+    let live = rig.signed(1, "STREAM_CONTROL", &go_live());
+    assert_eq!(post(live.clone()).await.unwrap_err(), PostError::Late);
+    drop(held);
+    let status = post(live).await.unwrap().ack.status;
+    assert_eq!(status, AckStatus::Accepted);
+    // So many may wait at a time.
+    let busy = rig.signed(1, "STREAM_CONTROL", &go_live());
+    let long = Duration::from_secs(3_600);
+    let waiting = (0..=WAITING).map(|_| rig.posts.post(busy.clone(), long));
+    let mut waiting: Vec<_> = waiting.map(Box::pin).collect();
+    let mut refused = 0;
+    for one in &mut waiting {
+        if let Ok(told) = tokio::time::timeout(Duration::from_millis(50), one).await {
+            assert_eq!(told.unwrap_err(), PostError::Busy);
+            refused += 1;
+        }
+    }
+    assert!((1..=2).contains(&refused), "{refused} were refused");
+    drop(waiting);
+    // They are forgotten when they do not wait any more.
+    tokio::time::sleep(2 * TICK).await;
+    assert!(post(busy).await.is_ok());
+    rig.stop.cancel();
+    assert!(matches!(rig.driver.await, Ok(Ok(()))));
+    let after = rig.posts.nonce().await;
+    assert_eq!(after.unwrap_err(), PostError::Late, "there is no driver");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nonce_for_posts_counts_for_its_time_and_no_longer() {
+    let rig = Rig::online(Arc::new(TwoSteps(Diary::default()))).await;
+    let first = rig.posts.nonce().await.unwrap();
+    assert_eq!(first.lives, NONCE_LIFE);
+    assert_ne!(first.nonce, nonce(), "it is that of the connection");
+    rig.clock.advance(NONCE_LIFE / 2);
+    let same = rig.posts.nonce().await.unwrap();
+    assert_eq!(
+        (same.nonce, same.lives),
+        (first.nonce.clone(), NONCE_LIFE / 2)
+    );
+    let status = async |n: u64, nonce: &Nonce| {
+        let mut value = rig.studio.command_value(n, "HEALTH_REQUEST", &json!({}));
+        value["session_nonce"] = nonce.as_str().into();
+        let envelope = rig.studio.sign(&value);
+        rig.posts.post(envelope, Duration::ZERO).await.unwrap().ack
+    };
+    assert!(status(1, &first.nonce).await.error.is_none());
+    rig.clock.advance(NONCE_LIFE / 2);
+    let late = status(2, &first.nonce).await.error.unwrap();
+    assert_eq!(late.code, Code::ReplayDetected);
+    let next = rig.posts.nonce().await.unwrap();
+    assert_ne!(next.nonce, first.nonce);
+    assert!(status(3, &next.nonce).await.error.is_none());
 }

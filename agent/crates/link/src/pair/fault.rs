@@ -34,6 +34,9 @@ pub enum PairError {
         /// Studio's words.
         message: String,
     },
+    /// Studio speaks no version that the agent does.
+    #[error("Studio speaks version {0} of the protocol, which this agent does not")]
+    Versions(String),
     /// The exchange broke off or took too long.
     #[error("the exchange with Studio did not come to its end: {0}")]
     Broken(String),
@@ -50,6 +53,7 @@ fn of_studio(code: &str) -> Code {
         "PAIR_SERIAL_MISMATCH" => Code::PairSerialMismatch,
         "PAIR_ALREADY_PAIRED" => Code::PairAlreadyPaired,
         "PAIR_RATE_LIMITED" => Code::RateLimited,
+        "VERSION_UNSUPPORTED" => Code::VersionUnsupported,
         _ => Code::StudioRefused,
     }
 }
@@ -61,6 +65,7 @@ impl HasCode for PairError {
             Self::Connect(error) => error.code(),
             Self::Tls(_) => Code::StudioUntrusted,
             Self::Broken(_) => Code::StudioUnreachable,
+            Self::Versions(_) => Code::VersionUnsupported,
             Self::Refused { code, .. } => of_studio(code),
             Self::Answer(_) | Self::Identity(IdentityError::Trust(_)) => Code::StudioRefused,
             Self::Identity(IdentityError::Random | IdentityError::Key(_)) => Code::Internal,
@@ -94,8 +99,10 @@ impl HasCode for PairError {
             Self::Refused { code, .. } => match of_studio(code) {
                 Code::PairAlreadyPaired => "Remove the device in Studio first, then pair it anew.",
                 Code::RateLimited => "Wait some minutes, then try again.",
+                Code::VersionUnsupported => "Install the newest agent, then pair again.",
                 other => other.remediation(),
             },
+            Self::Versions(_) => "Install the newest agent, then pair again.",
             Self::Answer(_) | Self::Identity(IdentityError::Trust(_)) => {
                 "Try again; if it stays so, ask Studio's support with the log."
             }

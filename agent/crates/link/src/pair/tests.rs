@@ -75,6 +75,22 @@ fn a_good_answer_is_a_pairing_also_with_a_chain_of_its_own() {
 }
 
 #[test]
+fn a_studio_that_speaks_another_version_is_told_apart_before_anything_is_kept() {
+    let mut case = case();
+    for (theirs, is_good) in [
+        (json!(["1.0"]), true),
+        (json!(["2.0", "1.7"]), true),
+        (json!(["2.0"]), false),
+        (json!([]), false),
+        (Value::Null, true),
+    ] {
+        case.answer["schema_versions"] = theirs.clone();
+        let judged = case.judged();
+        assert_eq!(judged.is_ok(), is_good, "{theirs}: {:?}", judged.err());
+    }
+}
+
+#[test]
 fn certificates_that_could_never_be_used_are_refused() {
     let good = case();
     let key = good.identity.tls_key().unwrap();
