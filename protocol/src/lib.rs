@@ -39,7 +39,7 @@ pub use moment::{Floor, Moment, SKEW_MS, TrustedTime};
 pub use replay::{LEAP, SeqVerdict, WINDOW, Window};
 pub use report::{
     Ack, AckStatus, DestinationMetrics, Event, EventType, Metrics, NetworkMetrics, Progress,
-    ProgressState, Receipt, StreamMetrics,
+    ProgressState, Receipt, ShowMetrics, StreamMetrics,
 };
 pub use time::{TimeError, Timestamp};
 pub use topic::{Carried, Topics};

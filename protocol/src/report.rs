@@ -200,6 +200,26 @@ pub struct NetworkMetrics {
     pub tx: f64,
 }
 
+/// How shows have gone since the device counts, over restarts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShowMetrics {
+    /// Seconds in which a program ran and was sent to no destination.
+    pub preview_s: f64,
+    /// Of the time that a program was wanted, the share in which it was there. Absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Percent>,
+    /// Times of going live in which every destination took the program within ten seconds.
+    pub live_succeeded: u64,
+    /// Those in which one or more did not.
+    pub live_failed: u64,
+    /// Seconds until the last destination took the program, of those that succeeded: the mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_mean_s: Option<f64>,
+    /// The same of the last one that succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_last_s: Option<f64>,
+}
+
 /// Figures of the device. What is not measured is absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
@@ -228,6 +248,9 @@ pub struct Metrics {
     /// One entry a stream: the program, called `program`, and cameras that are sent straight to a
     /// destination.
     pub stream_bitrate: Vec<StreamMetrics>,
+    /// Previews, going live, and the program's uptime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<ShowMetrics>,
     /// The device in one word: `healthy`, `degraded` or `unhealthy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Name>,

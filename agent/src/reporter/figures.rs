@@ -1,8 +1,8 @@
 //! The figures of a moment in the form of the wire. Pure.
 
-use crate::modules::view::{MetricsView, StreamMetrics};
+use crate::modules::view::{MetricsView, StreamMetrics, UptimeView};
 use protocol::{
-    Code, DestinationMetrics, Id, Metrics, Name, NetworkMetrics, Percent, Problem,
+    Code, DestinationMetrics, Id, Metrics, Name, NetworkMetrics, Percent, Problem, ShowMetrics,
     StreamMetrics as WireStream,
 };
 
@@ -32,8 +32,21 @@ pub fn metrics(view: &MetricsView) -> Result<Metrics, Problem> {
             tx: bytes(system.network.tx_bps),
         },
         stream_bitrate: view.streams.iter().map(stream).collect::<Result<_, _>>()?,
+        shows: Some(shows(&view.uptime)?),
         health: word.as_str().and_then(|word| Name::parse(word).ok()),
         measured_at: None,
+    })
+}
+
+fn shows(of: &UptimeView) -> Result<ShowMetrics, Problem> {
+    let live = of.go_live;
+    Ok(ShowMetrics {
+        preview_s: of.preview_s,
+        program: of.program.percent.map(percent).transpose()?,
+        live_succeeded: live.succeeded,
+        live_failed: live.failed,
+        live_mean_s: live.mean_s,
+        live_last_s: live.last_s,
     })
 }
 

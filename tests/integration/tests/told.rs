@@ -170,6 +170,9 @@ fn studio_is_told_of_the_show_and_the_device_also_of_the_time_without_connection
     let figures = stage.studio.wait_heard(0, LONG, of_program);
     let figures = figures.unwrap_or_else(|| panic!("no figures: {:?}", stage.studio.heard_from(0)));
     assert!(figures.payload["health"].is_string() && figures.payload["cpu"].is_number());
+    let shows = &figures.payload["shows"];
+    assert!(shows["preview_s"].as_f64() > Some(0.0), "{shows}");
+    assert_eq!(shows["live_succeeded"], 0, "{shows}");
     let measured = figures.payload["measured_at"].as_str().unwrap();
     report(
         "from a measurement to Studio, ms",

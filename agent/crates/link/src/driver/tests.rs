@@ -54,6 +54,7 @@ fn measured() -> Metrics {
         clock_synced: None,
         network: NetworkMetrics { rx: 0.0, tx: 0.0 },
         stream_bitrate: Vec::new(),
+        shows: None,
         health: None,
         measured_at: None,
     }
