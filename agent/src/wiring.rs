@@ -118,6 +118,8 @@ pub async fn run(config: Config, layers: Layers, log: Log) -> Result<()> {
     change_settings(&supervisor, settings_keeper);
     let viewing = viewing(config.preview.sessions, live.clone(), &media, &system);
     let history = History::default();
+    let diagnostics = diagnostics(log.tail, &credentials, &config);
+    let (link, link_keeper) = link::open(&store, config.link.proxy);
     let health = watch_health(
         &supervisor,
         Watcher::new(
@@ -127,6 +129,7 @@ pub async fn run(config: Config, layers: Layers, log: Log) -> Result<()> {
             (records.shelf(), store.clone()),
             history.clone(),
             live,
+            link.validity.clone(),
         ),
     );
     let alerts = keep_alerts(
@@ -147,8 +150,6 @@ pub async fn run(config: Config, layers: Layers, log: Log) -> Result<()> {
         },
     );
     let audit = keep_audit(&supervisor, &store)?;
-    let diagnostics = diagnostics(log.tail, &credentials, &config);
-    let (link, link_keeper) = link::open(&store, config.link.proxy);
     let news = News::default();
     let reporter = report(&supervisor, &show, &alerts, &news);
     let metrics = Arc::new(Metrics::new(Watched {

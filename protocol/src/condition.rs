@@ -51,6 +51,7 @@ conditions! {
     TemperatureHigh = "TEMPERATURE_HIGH", "Give the machine air: clean its fan, take it out of the sun.";
     CpuThrottled = "CPU_THROTTLED", "Give the machine air and the power supply that belongs to it.";
     ClockUnsynced = "CLOCK_UNSYNCED", "Let the machine reach a time server; schedules follow its clock.";
+    CredentialsExpiring = "CREDENTIALS_EXPIRING", "Studio renews them by itself while the device is connected. If this stays, unpair the device and pair it anew.";
 }
 
 impl Serialize for Condition {

@@ -14,5 +14,7 @@ mod watcher;
 
 pub use finding::{Finding, Key, Report, Status, Subject, SubjectKind};
 pub use history::{History, POINTS, Row};
-pub use seen::{CameraSeen, DestinationSeen, MediaSeen, ProgramSeen, Seen, StandIn, StreamSeen};
+pub use seen::{
+    CameraSeen, CredentialsSeen, DestinationSeen, MediaSeen, ProgramSeen, Seen, StandIn, StreamSeen,
+};
 pub use watcher::{Health, Watcher};

@@ -5,7 +5,8 @@
 
 use super::finding::{Found, Key, Subject, SubjectKind};
 use super::seen::{
-    CameraSeen, DestinationSeen, LoweredSeen, MediaSeen, ProgramSeen, Seen, StandIn, StreamSeen,
+    CameraSeen, CredentialsSeen, DestinationSeen, LoweredSeen, MediaSeen, ProgramSeen, Seen,
+    StandIn, StreamSeen,
 };
 use crate::show::{DestinationState, StreamState};
 use crate::telemetry::SystemSample;
@@ -32,6 +33,8 @@ const HOT: f32 = 80.0;
 const SILENT_S: f32 = 3.0;
 /// Restarts of the encoder within a minute that are too many.
 const RESTARTS: u64 = 3;
+/// Before the end of the device's certificate.
+const RENEWAL: Duration = Duration::from_secs(30 * 86_400);
 /// How long a camera has to be away, so that a flicker raises nothing.
 const CAMERA: Duration = Duration::from_secs(1);
 /// How long a camera may take to connect.
@@ -58,6 +61,7 @@ pub(super) fn rules(seen: &Seen) -> Vec<Found> {
         found.extend(self::program(program, seen.live));
     }
     found.extend(seen.lowered.as_ref().map(lowered));
+    found.extend(seen.credentials.as_ref().and_then(credentials));
     found.extend(machine(&seen.machine));
     if done_without(seen) {
         for one in &mut found {
@@ -75,6 +79,36 @@ const fn done_without(seen: &Seen) -> bool {
             ..
         }
     )
+}
+
+/// A third of its life before a certificate ends, and not earlier than [`RENEWAL`], it should be new.
+fn credentials(seen: &CredentialsSeen) -> Option<Found> {
+    let (left, renewal) = (seen.left, RENEWAL.min(seen.life / 3));
+    let (severity, message, cause) = if left.is_zero() {
+        let message = "The device's credentials have ended – Studio cannot direct it any more";
+        (
+            Severity::Error,
+            message,
+            "they were not renewed in time".to_owned(),
+        )
+    } else if left <= renewal {
+        let (days, hours) = (left.as_secs() / 86_400, left.as_secs() / 3_600);
+        let cause = match (days, hours) {
+            (0, 0) => "they end within the hour".to_owned(),
+            (0, hours) => format!("they end in {hours} h"),
+            (days, _) => format!("they end in {days} d"),
+        };
+        let message = "The device's credentials for Studio end soon";
+        (Severity::Warning, message, cause)
+    } else {
+        return None;
+    };
+    Some(Found::new(
+        Condition::CredentialsExpiring,
+        severity,
+        message,
+        cause,
+    ))
 }
 
 fn media_server(seen: &Seen) -> Option<Found> {

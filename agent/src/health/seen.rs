@@ -9,6 +9,7 @@ use crate::show::{
 use crate::telemetry::SystemSample;
 use model::CameraId;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// Everything at one moment.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +32,31 @@ pub struct Seen {
     pub program: Option<ProgramSeen>,
     /// What is given up of its quality, where anything is.
     pub lowered: Option<LoweredSeen>,
+    /// The certificate that the device shows Studio, while it is paired.
+    pub credentials: Option<CredentialsSeen>,
     /// The machine.
     pub machine: SystemSample,
+}
+
+/// A certificate of the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialsSeen {
+    /// How long it is good in all.
+    pub life: Duration,
+    /// How long it is good from now on; nothing where it has ended.
+    pub left: Duration,
+}
+
+impl CredentialsSeen {
+    /// As it is at a time after 1970.
+    #[must_use]
+    pub const fn at(now: Duration, of: link::Validity) -> Self {
+        let until = Duration::from_millis(of.until_ms);
+        Self {
+            life: until.saturating_sub(Duration::from_millis(of.from_ms)),
+            left: until.saturating_sub(now),
+        }
+    }
 }
 
 /// The media server.

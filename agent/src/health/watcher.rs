@@ -7,7 +7,8 @@ use super::history::History;
 use super::ledger::Ledger;
 use super::rules::rules;
 use super::seen::{
-    CameraSeen, DestinationSeen, LoweredSeen, MediaSeen, Seen, StreamSeen, is_refusal, unreadable,
+    CameraSeen, CredentialsSeen, DestinationSeen, LoweredSeen, MediaSeen, Seen, StreamSeen,
+    is_refusal, unreadable,
 };
 use super::trend::Trend;
 use crate::config::Live;
@@ -23,7 +24,7 @@ use runtime::{CancellationToken, Clock, SystemClock};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use store::{Store, Tree};
 use tokio::sync::watch;
 
@@ -77,6 +78,7 @@ pub struct Watcher {
     store: Store,
     history: History,
     live: Live,
+    credentials: watch::Receiver<Option<link::Validity>>,
     report: watch::Sender<Arc<Report>>,
 }
 
@@ -126,6 +128,7 @@ impl Watcher {
         (shelf, store): (Shelf, Store),
         history: History,
         live: Live,
+        credentials: watch::Receiver<Option<link::Validity>>,
     ) -> (Self, Health) {
         let (report, seen) = watch::channel(Arc::default());
         let server = Server {
@@ -142,6 +145,7 @@ impl Watcher {
             store,
             history,
             live,
+            credentials,
             report,
         };
         (watcher, Health::of(seen))
@@ -191,6 +195,7 @@ impl Watcher {
                 streams: self.streams(&show, &mut names),
                 program: trend.take(now, show.program.as_ref(), &machine),
                 lowered: LoweredSeen::of(&show.quality),
+                credentials: self.credentials(),
                 machine: (*machine).clone(),
             };
             self.history.take(
@@ -204,6 +209,12 @@ impl Watcher {
             let findings = ledger.take(now, rules(&seen));
             self.publish(findings);
         }
+    }
+
+    fn credentials(&self) -> Option<CredentialsSeen> {
+        let validity = (*self.credentials.borrow())?;
+        let now = SystemClock.wall().duration_since(SystemTime::UNIX_EPOCH);
+        Some(CredentialsSeen::at(now.unwrap_or_default(), validity))
     }
 
     fn publish(&self, findings: Vec<Finding>) {

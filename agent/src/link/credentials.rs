@@ -7,7 +7,7 @@
 use super::identity::IdentityFile;
 use super::pairing::PairFault;
 use bytes::Bytes;
-use link::{Face, Identity, ProofError, Proxy, UploadError, UploadTarget};
+use link::{Face, Identity, ProofError, Proxy, UploadError, UploadTarget, Validity};
 use protocol::{Base64, Code, MessageId, Problem};
 use runtime::{CancellationToken, Clock, SystemClock, chain};
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Credentials {
     face: watch::Sender<Arc<Face>>,
     revoked: CancellationToken,
     proxy: Option<Proxy>,
+    /// Where it is shown how long the certificate is good.
+    validity: watch::Sender<Option<Validity>>,
 }
 
 /// The refusal of a step, with what went wrong.
@@ -33,7 +35,12 @@ fn failed(error: &dyn std::error::Error) -> Problem {
 impl Credentials {
     /// Those of a device that is paired.
     #[must_use]
-    pub(super) fn new(file: IdentityFile, face: Face, proxy: Option<Proxy>) -> Self {
+    pub(super) fn new(
+        file: IdentityFile,
+        face: Face,
+        proxy: Option<Proxy>,
+        validity: watch::Sender<Option<Validity>>,
+    ) -> Self {
         Self {
             file,
             pairing: face.pairing_id().clone(),
@@ -41,6 +48,7 @@ impl Credentials {
             face: watch::channel(Arc::new(face)).0,
             revoked: CancellationToken::new(),
             proxy,
+            validity,
         }
     }
 
@@ -105,8 +113,10 @@ impl Credentials {
             problem
         })?;
         let face = Face::of(&proved);
+        let validity = proved.pairing.as_ref().and_then(link::Pairing::validity);
         let kept = self.change(move |_before| Ok((proved, ())));
         kept.await.map_err(|error| failed(&error))?;
+        self.validity.send_replace(validity);
         if let Some(face) = face {
             self.face.send_replace(Arc::new(face));
         }

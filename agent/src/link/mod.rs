@@ -20,7 +20,7 @@ pub use unit::{Joints, LinkKeeper};
 
 use crate::modules::view::PairDraft;
 use control::Answered;
-use link::{LinkState, LinkStatus, PostError, PostNonce, Posts, Proxy};
+use link::{LinkState, LinkStatus, PostError, PostNonce, Posts, Proxy, Validity};
 use protocol::{Code, HasCode};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Link {
     pub serial: Option<String>,
     /// Its id in Studio, while it is paired.
     pub device: watch::Receiver<Option<String>>,
+    /// How long its certificate is good, while it is paired.
+    pub validity: watch::Receiver<Option<Validity>>,
     /// How the connection is.
     pub status: watch::Receiver<LinkStatus>,
     asks: mpsc::Sender<Ask>,
@@ -54,12 +56,14 @@ pub fn open(store: &Store, proxy: Option<Proxy>) -> (Link, LinkKeeper) {
     });
     let first = first.ok();
     let (device, its_device) = watch::channel(None);
+    let (validity, its_validity) = watch::channel(None);
     let (status, its_status) = watch::channel(LinkStatus::default());
     let (asks, asked) = mpsc::channel(1);
     let posts = Posts::default();
     let link = Link {
         serial: first.as_ref().map(|identity| identity.serial.to_string()),
         device: its_device,
+        validity: its_validity,
         status: its_status,
         asks,
         posts: posts.clone(),
@@ -71,6 +75,7 @@ pub fn open(store: &Store, proxy: Option<Proxy>) -> (Link, LinkKeeper) {
         proxy,
         first,
         device,
+        validity,
         status: Arc::new(status),
         asks: asked,
         posts,

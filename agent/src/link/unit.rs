@@ -9,7 +9,7 @@ use super::{Credentials, RowKeeper, StudioHands};
 use crate::modules::Router;
 use crate::modules::view::PairDraft;
 use crate::telemetry::System;
-use link::{Face, Identity, LinkState, LinkStatus, News, Parts, Posts, Proxy, Setup};
+use link::{Face, Identity, LinkState, LinkStatus, News, Parts, Posts, Proxy, Setup, Validity};
 use runtime::{CancellationToken, Policy, Supervisor, SystemClock, Unit, chain};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,7 @@ pub struct LinkKeeper {
     /// Who the device was when the agent began.
     pub(super) first: Option<Identity>,
     pub(super) device: watch::Sender<Option<String>>,
+    pub(super) validity: watch::Sender<Option<Validity>>,
     pub(super) status: Arc<watch::Sender<LinkStatus>>,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) posts: Posts,
@@ -153,6 +154,8 @@ impl LinkKeeper {
             (None, None) => (LinkState::Unpaired, None),
         };
         let device = identity.pairing.as_ref();
+        self.validity
+            .send_replace(device.and_then(link::Pairing::validity));
         let device = device.map(|pairing| pairing.device_id.to_string());
         self.device.send_replace(device);
         self.status.send_modify(|status| over(status, state, why));
@@ -164,7 +167,12 @@ impl LinkKeeper {
         let Some(face) = Face::of(identity) else {
             return;
         };
-        let credentials = Credentials::new(self.file.clone(), face, self.proxy.clone());
+        let credentials = Credentials::new(
+            self.file.clone(),
+            face,
+            self.proxy.clone(),
+            self.validity.clone(),
+        );
         let setup = match Setup::new(credentials.face(), self.proxy.clone()) {
             Ok(setup) => Arc::new(setup),
             Err(error) => {

@@ -50,6 +50,7 @@ fn told(alert: &Alert, over: bool) -> Event {
         (Condition::CameraOffline, true) => EventType::CameraOnline,
         (Condition::StorageLow | Condition::StorageFull, false) => EventType::StorageLow,
         (Condition::ClockUnsynced, false) => EventType::ClockUnsynced,
+        (Condition::CredentialsExpiring, false) => EventType::CredentialsExpiring,
         _ => EventType::HealthChanged,
     };
     let severity = if over { Severity::Info } else { alert.severity };

@@ -9,9 +9,9 @@
 )]
 
 use harness::{Agent, until};
-use integration::brokered::{LONG, Stage, stage};
+use integration::brokered::{LONG, Stage, stage, unpaired};
 use integration::report;
-use protocol::{Ack, AckStatus, Base64, Code};
+use protocol::{Ack, AckStatus, Base64, Code, Kind};
 use sandbox::Way;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -123,6 +123,53 @@ fn new_credentials_count_when_a_connection_has_opened_with_them() {
     assert_eq!(reconnected(&stage), second);
     assert_eq!(restarted(&mut stage), second);
     stage.done();
+    stage.settles();
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_told_and_studio_renews_it() {
+    let day = Duration::from_secs(86_400);
+    let mut stage = unpaired(&[Way::Socket]);
+    stage
+        .studio
+        .certify_for(day * 2 / 3, day / 3 - Duration::from_secs(60));
+    let authority = std::fs::read_to_string(stage.studio.authority()).unwrap();
+    let draft =
+        json!({ "studio": stage.studio.url(), "token": stage.studio.token(None), "ca": authority });
+    let paired = stage.agent.api().post("/api/pairing", draft).ok();
+    stage.device = paired["device_id"].as_str().unwrap().to_owned();
+    stage.comes_by("wss");
+    let alert = || {
+        let list = stage.agent.api().get("/api/alerts?open=true").ok();
+        let alerts = list["alerts"].as_array().unwrap().clone();
+        alerts
+            .into_iter()
+            .find(|one| one["code"] == "CREDENTIALS_EXPIRING")
+    };
+    let told = stage.studio.wait_heard(0, LONG, |heard| {
+        heard.kind == Kind::Event && heard.payload["event_type"] == "CREDENTIALS_EXPIRING"
+    });
+    let told = told.unwrap_or_else(|| panic!("{:?}", stage.studio.heard_from(0)));
+    assert_eq!(told.payload["severity"], "warning", "{told:?}");
+    assert_eq!(
+        told.payload["context"]["cause"], "they end in 7 h",
+        "{told:?}"
+    );
+    assert!(until(LONG, || alert().is_some()), "{}", stage.agent.log());
+    let ends = |stage: &Stage| stage.link()["credentials_expire_at"].clone();
+    let before = ends(&stage);
+
+    // Studio hears it and renews them; the alert is over when that was well for a while.
+    stage.studio.certify_for(Duration::ZERO, 90 * day);
+    let renewed = stage.studio.rotate(&stage.device, LONG).unwrap();
+    assert_eq!(renewed.status, AckStatus::Completed, "{renewed:?}");
+    assert!(
+        ends(&stage).as_str() > before.as_str(),
+        "{before} {}",
+        ends(&stage)
+    );
+    let over = until(LONG, || alert().is_none());
+    assert!(over, "{:?}", alert());
     stage.settles();
 }
 

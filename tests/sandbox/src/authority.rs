@@ -1,5 +1,6 @@
 //! Certificates: an authority of our own, the server's, and those of devices.
 
+use crate::desk::now_ms;
 use protocol::{Base64, Digest};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
@@ -10,6 +11,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What Studio's servers show whoever connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,9 +92,19 @@ impl Authority {
 
     /// A certificate for the key of a request, in the name of a device; `None` when it is none. Whatever
     /// name the request has counts for nothing.
-    pub(crate) fn for_device(&self, csr_pem: &str, device: &str) -> Option<String> {
+    pub(crate) fn for_device(
+        &self,
+        csr_pem: &str,
+        device: &str,
+        life: Option<(Duration, Duration)>,
+    ) -> Option<String> {
         let mut request = CertificateSigningRequestParams::from_pem(csr_pem).ok()?;
         request.params.distinguished_name = name(device);
+        if let Some((before, after)) = life {
+            let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_millis(now_ms());
+            request.params.not_before = now - before;
+            request.params.not_after = now + after;
+        }
         Some(request.signed_by(&self.issuer).ok()?.pem())
     }
 

@@ -180,6 +180,9 @@ pub(crate) struct State {
     pub(crate) held: usize,
     /// Keys of certificates that count for nothing any more.
     pub(crate) denied: BTreeSet<String>,
+    /// For how long certificates of devices have been good, and are from now on; as good as for ever where
+    /// nobody said.
+    pub(crate) life: Option<(Duration, Duration)>,
     /// What the servers show.
     pub(crate) shows: Shows,
     /// Welcomes repeat a nonce that the device did not send.
@@ -210,6 +213,7 @@ impl Default for State {
             holds: false,
             held: 0,
             denied: BTreeSet::new(),
+            life: None,
             shows: Shows::Good,
             stale_welcomes: false,
             uploads: BTreeMap::new(),
@@ -705,9 +709,17 @@ impl Studio {
     /// credentials; `None` when it is no request.
     #[must_use]
     pub fn certified(&self, device: &str, csr_pem: &str) -> Option<Value> {
-        let certificate = self.shared.authority.for_device(csr_pem, device)?;
+        let certificate =
+            self.shared
+                .authority
+                .for_device(csr_pem, device, self.shared.state().life)?;
         let pins = self.shared.authority.pins();
         Some(json!({ "step": "install", "client_cert_pem": certificate, "spki_pins": pins }))
+    }
+
+    /// From here on certificates of devices have been good for so long, and are for so long.
+    pub fn certify_for(&self, before: Duration, after: Duration) {
+        self.shared.note(|state| state.life = Some((before, after)));
     }
 
     /// Gives a device new credentials: asks for its request, and answers that with a certificate. Gives

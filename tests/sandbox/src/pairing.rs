@@ -99,7 +99,9 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Value, No> {
         Some(_) => {}
     }
     let id = format!("device-{}", state.devices.len() + 1);
-    let certificate = shared.authority.for_device(&csr, &id).ok_or_else(bad)?;
+    let life = state.life;
+    let certificate = shared.authority.for_device(&csr, &id, life);
+    let certificate = certificate.ok_or_else(bad)?;
     state.tokens.remove(&token);
     if let Some(asked) = asked.as_object_mut() {
         let _token = asked.remove("pairing_token");

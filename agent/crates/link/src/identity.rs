@@ -3,6 +3,7 @@
 //! One document, to be sealed and kept as a file by the agent. The private keys are made here, on the
 //! device, and leave it in no form.
 
+use crate::tls::{self, Validity};
 use protocol::{
     Base64, DeviceId, MessageId, Moment, Name, RootRecord, SigningKey, TenantId, Timestamp, Trust,
 };
@@ -127,6 +128,12 @@ impl Pairing {
         };
         let pinned = Trust::pinned(self.device_id.clone(), self.root.clone())?;
         Ok(pinned.with_keyset(self.keyset.as_bytes(), bound)?)
+    }
+
+    /// From when until when the device's certificate is good; `None` where it cannot be read.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
+        tls::validity(&self.client_cert_pem)
     }
 
     /// The ways that this agent knows, best first.

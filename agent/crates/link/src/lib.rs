@@ -39,5 +39,5 @@ pub use proof::{ProofError, prove};
 pub use proxy::{Proxy, ProxyError};
 pub use seams::{About, Hands, KeepError, Keeper, Work};
 pub use status::{LinkState, LinkStatus};
-pub use tls::TlsError;
+pub use tls::{TlsError, Validity};
 pub use upload::{UploadError, UploadTarget, upload};

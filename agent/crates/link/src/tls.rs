@@ -14,6 +14,9 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 
 /// Most certificates of authorities.
 const AUTHORITIES: usize = 512;
@@ -224,6 +227,28 @@ fn shown(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         Ok(chain) if (1..=SHOWN).contains(&chain.len()) => Ok(chain),
         _ => Err(TlsError::Pem),
     }
+}
+
+/// From when until when a certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// Milliseconds since 1970.
+    pub from_ms: u64,
+    /// The same.
+    pub until_ms: u64,
+}
+
+/// The life of the first certificate of a chain.
+pub(crate) fn validity(pem: &str) -> Option<Validity> {
+    let own = shown(pem).ok()?.into_iter().next()?;
+    let (_, own) = X509Certificate::from_der(&own).ok()?;
+    let millis =
+        |at: ASN1Time| u64::try_from(at.timestamp()).map_or(0, |at| at.saturating_mul(1_000));
+    let life = own.validity();
+    Some(Validity {
+        from_ms: millis(life.not_before),
+        until_ms: millis(life.not_after),
+    })
 }
 
 /// Checks that the device's certificate is good at a time, and leads to one of the authorities or to the

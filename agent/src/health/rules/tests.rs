@@ -47,6 +47,23 @@ fn disk(available: u64) -> Seen {
     machine(|now| now.disk.available = available)
 }
 
+/// A certificate that is good for so many days, and so many of them are left.
+fn certificate(life: u64, left: u64) -> Seen {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let validity = link::Validity {
+        from_ms: 0,
+        until_ms: life * 86_400_000,
+    };
+    Seen {
+        credentials: Some(CredentialsSeen::at(days(life - left), validity)),
+        ..Seen::default()
+    }
+}
+
+const fn expiring(severity: Severity) -> [(Condition, Severity); 1] {
+    [(Condition::CredentialsExpiring, severity)]
+}
+
 fn heat(degrees: f32) -> Seen {
     machine(|now| now.temperature_c = Some(degrees))
 }
@@ -163,6 +180,24 @@ fn every_limit_of_the_contract_has_two_sides() {
             "encoder at 91 %",
             encoder(91.0),
             &[(C::EncoderCpu, S::Warning)],
+        ),
+        ("a new certificate", certificate(366, 365), none),
+        ("31 days of a year left", certificate(366, 31), none),
+        (
+            "30 days of a year left",
+            certificate(366, 30),
+            &expiring(S::Warning),
+        ),
+        ("11 days of a month left", certificate(30, 11), none),
+        (
+            "10 days of a month left",
+            certificate(30, 10),
+            &expiring(S::Warning),
+        ),
+        (
+            "a certificate that ended",
+            certificate(30, 0),
+            &expiring(S::Error),
         ),
         ("5 frames lost", lost(5.0), none),
         ("6 frames lost", lost(6.0), &[(C::FramesDropped, S::Error)]),

@@ -1,10 +1,12 @@
 //! The link to Studio and pairing, as they are asked for and answered.
 
 use crate::link::Link;
-use link::LinkState;
+use crate::time::rfc3339;
+use link::{LinkState, Validity};
 use model::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
 
 /// What pairs the device. It has no `Debug`.
@@ -34,6 +36,7 @@ pub struct PairView {
 /// How the link to Studio is.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"serial": "VS-7K3M-Q2XR-9TBW", "device_id": "dev-1", "state": "online",
+    "credentials_expire_at": "2027-11-22T12:00:00.000Z",
     "address": "wss://studio.example:443", "fallback": false, "sessions": 1, "failures": 0, "last_error": null,
     "next_try_ms": null, "open_commands": 0, "outbox": 0, "carried_out": 12,
     "refused": {"SIGNATURE_INVALID": 1}, "alerts": {}, "events_lost": 0, "figures_waiting": 0,
@@ -43,6 +46,8 @@ pub struct LinkView {
     serial: Option<String>,
     /// Its id in Studio, while it is paired.
     device_id: Option<String>,
+    /// Until when its certificate is good, RFC 3339 UTC, while it is paired.
+    credentials_expire_at: Option<String>,
     /// `unpaired`, `connecting`, `online`, `backoff`, `auth_failed` or `revoked`.
     #[schema(value_type = String)]
     state: LinkState,
@@ -87,6 +92,7 @@ impl LinkView {
         Self {
             serial: link.serial.clone(),
             device_id: device_id.filter(|_| status.state != LinkState::Revoked),
+            credentials_expire_at: link.validity.borrow().as_ref().map(expires),
             state: status.state,
             address: status.address,
             fallback: status.fallback,
@@ -104,4 +110,14 @@ impl LinkView {
             figures_lost: status.figures_lost,
         }
     }
+}
+
+/// The last time that can be written, in milliseconds since 1970: 9999-12-30T22:00:00Z. A certificate without
+/// an end (RFC 5280, 4.1.2.5) names a later one.
+const LAST_MS: u64 = 253_402_207_200_000;
+
+/// When it ends.
+fn expires(validity: &Validity) -> String {
+    let since = Duration::from_millis(validity.until_ms.min(LAST_MS));
+    rfc3339(SystemTime::UNIX_EPOCH + since)
 }

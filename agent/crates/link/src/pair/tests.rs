@@ -67,7 +67,12 @@ impl Case {
 #[test]
 fn a_good_answer_is_a_pairing_also_with_a_chain_of_its_own() {
     let mut case = case();
-    case.judged().unwrap();
+    let pairing = case.judged().unwrap();
+    let good = pairing.validity().unwrap();
+    assert_eq!(
+        (good.from_ms, good.until_ms),
+        (1_577_836_800_000, 4_102_444_800_000)
+    );
     let other = authority();
     let own = certificate(&other, &case.identity.tls_key().unwrap(), 2100);
     case.answer["client_cert_pem"] = json!(format!("{own}{}", other.pem()));
