@@ -104,11 +104,11 @@ pub enum VerifyError {
     /// It lives longer than it may, or not at all.
     #[error("it has to end after it begins and within 24 hours")]
     Life,
-    /// It belongs to another connection.
-    #[error("it belongs to another connection")]
+    /// It belongs to another connection, or to a nonce that has ended.
+    #[error("it is bound to another connection, or to a nonce that has ended")]
     Nonce,
-    /// There is no time to judge it by, and it is not bound to this connection.
-    #[error("the device does not know the time and it is not bound to this connection")]
+    /// There is no time to judge it by, and it is bound to nothing.
+    #[error("the device does not know the time and it is bound to no nonce")]
     NoTime,
 }
 
@@ -214,8 +214,8 @@ impl From<VerifyError> for Refusal {
 pub struct Reader<'a> {
     /// The time.
     pub now: Moment,
-    /// The nonce of the open connection.
-    pub nonce: Option<&'a Nonce>,
+    /// What a message may be bound to: the nonce of the open connection; for posts those of the device.
+    pub nonces: &'a [Nonce],
 }
 
 /// Verifies a command for this device. Whether it was there before is not judged here.
@@ -267,11 +267,11 @@ fn timely(message: &CommandMessage, reader: &Reader<'_>) -> Result<(), VerifyErr
     if reader.now.is_past(message.expires_at) {
         return Err(VerifyError::Expired(message.expires_at));
     }
-    match (&message.session_nonce, reader.nonce) {
-        (Some(bound), Some(open)) if bound == open => Ok(()),
-        (Some(_), _) => Err(VerifyError::Nonce),
-        (None, _) if reader.now.is_time => Ok(()),
-        (None, _) => Err(VerifyError::NoTime),
+    match &message.session_nonce {
+        Some(bound) if reader.nonces.contains(bound) => Ok(()),
+        Some(_) => Err(VerifyError::Nonce),
+        None if reader.now.is_time => Ok(()),
+        None => Err(VerifyError::NoTime),
     }
 }
 
@@ -291,7 +291,7 @@ pub fn welcome(
     if !version::is_readable(&message.schema_version) {
         return Err(VerifyError::Version(message.schema_version.clone()));
     }
-    if reader.nonce != Some(&message.payload.session_nonce) {
+    if !reader.nonces.contains(&message.payload.session_nonce) {
         return Err(VerifyError::Nonce);
     }
     // Nobody can date a welcome past the life of the key that signs it.

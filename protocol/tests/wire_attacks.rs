@@ -29,7 +29,7 @@ fn judge_at(envelope: &[u8], now: Moment) -> Result<(), Code> {
     let nonce = nonce();
     let reader = Reader {
         now,
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let trust = TRUST.get_or_init(|| Studio::default().trust());
     verify::command(envelope, trust, &reader)
@@ -297,7 +297,7 @@ fn attack_11_the_same_words_in_another_envelope_have_one_identity() {
     let nonce = nonce();
     let reader = Reader {
         now: known(NOW),
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let digest = |envelope: &[u8]| -> Digest {
         verify::command(envelope, &trust, &reader).unwrap().digest()
@@ -437,7 +437,7 @@ fn attack_15_a_key_signs_what_it_may_not() {
     let nonce = nonce();
     let reader = Reader {
         now: known(NOW),
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let welcome = sign(
         Kind::Welcome,
@@ -585,7 +585,7 @@ fn attack_21_a_replayed_signed_time_and_an_old_nonce() {
     let welcome = |nonce: &str, millis: u64, now: Moment| {
         let reader = Reader {
             now,
-            nonce: Some(&open),
+            nonces: std::slice::from_ref(&open),
         };
         verify::welcome(&studio.welcome(nonce, millis), &trust, &reader)
             .map(drop)
@@ -726,7 +726,7 @@ fn attack_25_a_revoked_key() {
     let nonce = nonce();
     let reader = Reader {
         now: known(NOW),
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let envelope = studio.sign(&studio.health(1));
     let refusal = verify::command(&envelope, &trust, &reader).unwrap_err();

@@ -527,7 +527,7 @@ fn judge(vector: &Vector) -> Result<Value, Code> {
             at: at(vector.at),
             is_time: true,
         },
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let bytes = &vector.envelope;
     let body = unbase64(&opened(bytes)["payload"]);

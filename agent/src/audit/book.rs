@@ -25,6 +25,8 @@ const WAITING: usize = 1_024;
 
 /// Refusals an hour that get a row of their own; the rest is one row for each code.
 pub(super) const REFUSALS: u32 = 60;
+/// The same of those that were posted at the device.
+const REFUSED_POSTS: u32 = 6;
 
 /// The audit cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,8 @@ pub(super) struct Book {
     lost: AtomicU64,
     /// Refusals of this hour that got a row of their own.
     pub(super) refused: AtomicU32,
+    /// The same of posts.
+    pub(super) refused_posts: AtomicU32,
     /// The others, by code.
     refusals: Mutex<BTreeMap<&'static str, (Code, u64)>>,
 }
@@ -90,6 +94,7 @@ impl Audit {
             span: Mutex::new(span),
             lost: AtomicU64::new(0),
             refused: AtomicU32::new(0),
+            refused_posts: AtomicU32::new(0),
             refusals: Mutex::default(),
         });
         let keeper = AuditKeeper::new(Arc::clone(&book), told);
@@ -116,8 +121,13 @@ impl Audit {
     /// Has a refusal written down that leaves no other trace: as a row of its own, or, where there are
     /// many or nobody knows whose message it was, as part of a count.
     pub fn turned_away(&self, refusal: &TurnedAway) {
-        let own =
-            refusal.about.is_some() && self.book.refused.fetch_add(1, Ordering::Relaxed) < REFUSALS;
+        // Whoever posts at the device can repeat what is refused, and has less room.
+        let (written, most) = if refusal.is_posted {
+            (&self.book.refused_posts, REFUSED_POSTS)
+        } else {
+            (&self.book.refused, REFUSALS)
+        };
+        let own = refusal.about.is_some() && written.fetch_add(1, Ordering::Relaxed) < most;
         if own {
             self.note(Entry::of_refusal(refusal));
         } else {
@@ -254,6 +264,7 @@ impl Book {
 mod tests {
     use super::*;
     use crate::audit::{AuditOrigin, AuditOutcome};
+    use protocol::MessageId;
 
     fn entry(kind: &str) -> Entry {
         Entry {
@@ -330,12 +341,29 @@ mod tests {
         let forged = TurnedAway {
             code: Code::SignatureInvalid,
             about: None,
+            is_posted: false,
             read: None,
         };
         (0..500).for_each(|_| audit.turned_away(&forged));
         let counted = audit.book.refusals();
         assert_eq!(counted, [Entry::refusals(Code::SignatureInvalid, 500)]);
         assert!(audit.book.refusals().is_empty());
+        // What is posted over and over takes no room from what comes by the link.
+        let id = || MessageId::parse("00000000-0000-0000-0000-000000000001").unwrap();
+        let late = |is_posted| TurnedAway {
+            code: Code::Expired,
+            about: Some((id(), id())),
+            is_posted,
+            read: None,
+        };
+        (0..100).for_each(|_| audit.turned_away(&late(true)));
+        let counted = |count| [Entry::refusals(Code::Expired, count)];
+        assert_eq!(
+            audit.book.refusals(),
+            counted(u64::from(100 - REFUSED_POSTS))
+        );
+        (0..100).for_each(|_| audit.turned_away(&late(false)));
+        assert_eq!(audit.book.refusals(), counted(u64::from(100 - REFUSALS)));
         assert_eq!(audit.lost(), 0);
     }
 }

@@ -41,6 +41,7 @@ impl AuditKeeper {
                 () = stop.cancelled() => break,
                 _ = hour.tick() => {
                     self.book.refused.store(0, Ordering::Relaxed);
+                    self.book.refused_posts.store(0, Ordering::Relaxed);
                     self.expire().await;
                     entries = self.book.refusals();
                 }

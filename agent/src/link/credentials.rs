@@ -154,6 +154,7 @@ impl Credentials {
         });
         let kept = erased.await;
         kept.map_err(|error| Code::Internal.with_message(chain(&error)))?;
+        self.validity.send_replace(None);
         self.revoked.cancel();
         Ok(())
     }

@@ -81,6 +81,10 @@ pub fn open(store: &Store, proxy: Option<Proxy>) -> (Link, LinkKeeper) {
         posts,
         connected: None,
     };
+    // Before the task runs it is known already whether the device is paired.
+    if let Some(identity) = &keeper.first {
+        keeper.show(identity);
+    }
     (link, keeper)
 }
 
@@ -147,8 +151,9 @@ impl Link {
     }
 
     fn is_paired(&self) -> Result<(), PostFault> {
-        let revoked = self.status.borrow().state == LinkState::Revoked;
-        if revoked || self.device.borrow().is_none() {
+        let state = self.status.borrow().state;
+        let is_none = matches!(state, LinkState::Revoked | LinkState::Unpaired);
+        if is_none || self.device.borrow().is_none() {
             return Err(PostFault::NotPaired);
         }
         Ok(())

@@ -147,7 +147,7 @@ impl LinkKeeper {
     }
 
     /// Shows whether the device is paired.
-    fn show(&self, identity: &Identity) {
+    pub(super) fn show(&self, identity: &Identity) {
         let (state, why) = match (&identity.pairing, &identity.revoked) {
             (Some(_), _) => (LinkState::Connecting, None),
             (None, Some(reason)) => (LinkState::Revoked, Some(reason.clone())),

@@ -1,5 +1,5 @@
-//! Commands that Studio signed, over HTTP: for automation in the same network, and for when there is no way
-//! to Studio.
+//! Commands that Studio signed, over HTTP: for automation on the machine itself, and for when there is no
+//! way to Studio.
 
 use super::error::{ErrorBody, Refusal, RequestError};
 use super::extract::{Asked, whole};
@@ -41,7 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
             counted in `/api/link`, and not told", body = ErrorBody),
         (status = 409, description = "NOT_PAIRED", body = ErrorBody),
         (status = 413, description = "TOO_LARGE", body = ErrorBody),
-        (status = 503, description = "BUSY: too many are waited for", body = ErrorBody),
+        (status = 503, description = "BUSY: too many wait to be looked at", body = ErrorBody),
         (status = 504, description = "TIMEOUT: it could not be kept in time", body = ErrorBody),
     ),
 )]
@@ -82,6 +82,7 @@ async fn post_command(
     responses(
         (status = 200, description = "The nonce", body = PostNonceView),
         (status = 409, description = "NOT_PAIRED", body = ErrorBody),
+        (status = 503, description = "BUSY", body = ErrorBody),
         (status = 504, description = "TIMEOUT", body = ErrorBody),
     ),
 )]

@@ -50,7 +50,7 @@ fn told(alert: &Alert, over: bool) -> Event {
         (Condition::CameraOffline, true) => EventType::CameraOnline,
         (Condition::StorageLow | Condition::StorageFull, false) => EventType::StorageLow,
         (Condition::ClockUnsynced, false) => EventType::ClockUnsynced,
-        (Condition::CredentialsExpiring, false) => EventType::CredentialsExpiring,
+        (Condition::CredentialsExpiring, _) => EventType::CredentialsExpiring,
         _ => EventType::HealthChanged,
     };
     let severity = if over { Severity::Info } else { alert.severity };

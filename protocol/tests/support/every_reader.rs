@@ -36,7 +36,7 @@ pub(crate) fn read_all(bytes: &[u8]) {
     let nonce = nonce();
     let reader = Reader {
         now: known(NOW),
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let _ = Envelope::read(bytes);
     let _ = verify::command(bytes, trust, &reader);

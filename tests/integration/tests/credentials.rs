@@ -170,6 +170,11 @@ fn a_certificate_that_ends_soon_is_told_and_studio_renews_it() {
     );
     let over = until(LONG, || alert().is_none());
     assert!(over, "{:?}", alert());
+    let cleared = stage.studio.wait_heard(0, LONG, |heard| {
+        heard.payload["event_type"] == "CREDENTIALS_EXPIRING"
+            && heard.payload["context"]["state"] == "cleared"
+    });
+    assert!(cleared.is_some(), "{:?}", stage.studio.heard_from(0));
     stage.settles();
 }
 
@@ -218,6 +223,7 @@ fn a_device_whose_credentials_are_taken_away_says_so_forgets_them_and_goes_on_wi
     let offline = stage.studio.wait_offline(&stage.device, LONG);
     assert!(offline, "the connection stays");
     assert_eq!(stage.link()["device_id"], Value::Null);
+    assert_eq!(stage.link()["credentials_expire_at"], Value::Null);
     assert_ne!(std::fs::read(&sealed).unwrap(), before);
     let (now, sessions) = (frames(&stage), stage.count("sessions"));
     assert!(until(LONG, || frames(&stage) > now + 90), "the show stands");

@@ -82,7 +82,7 @@ fn verified(studio: &Studio, commands: &[Vec<u8>]) -> Duration {
     let nonce = nonce();
     let reader = Reader {
         now: known(NOW),
-        nonce: Some(&nonce),
+        nonces: std::slice::from_ref(&nonce),
     };
     let start = Instant::now();
     for envelope in commands {

@@ -84,6 +84,8 @@ pub struct TurnedAway {
     pub code: Code,
     /// The command's id and correlation id; absent where nobody knows who wrote it.
     pub about: Option<(MessageId, MessageId)>,
+    /// It was posted at the device.
+    pub is_posted: bool,
     /// Its type and the key that signed it, where it was read so far.
     pub read: Option<(Option<CommandType>, KeyId)>,
 }

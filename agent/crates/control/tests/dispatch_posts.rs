@@ -23,7 +23,7 @@ type Told = (u64, AckStatus, Option<Code>, bool);
 
 fn post(rig: &mut Rig, number: u64, envelope: &[u8]) -> bool {
     let nonce = Nonce::parse(HERE).unwrap();
-    let (is_believed, effects) = rig.core.post(number, envelope, Some(&nonce), rig.boot_ms);
+    let (is_believed, effects) = rig.core.post(number, envelope, &[nonce], rig.boot_ms);
     rig.take(effects);
     is_believed
 }
@@ -130,6 +130,42 @@ fn without_a_connection_the_nonce_of_the_device_stands_in_for_the_time() {
     assert!(rig.answers.is_empty(), "there is nobody to send it to");
     rig.connect();
     assert_eq!(rig.told(1).len(), 2, "Studio is told afterwards");
+}
+
+#[test]
+fn what_is_posted_without_the_time_is_over_when_its_life_is() {
+    let mut rig = Rig::offline();
+    rig.core.set_idle(false);
+    let patch = json!({"config_patch": {"degraded": {"enter_s": 9}}, "apply_after": "idle"});
+    let mut later = rig.studio.command_value(1, "DEVICE_CONFIG", &patch);
+    later["session_nonce"] = HERE.into();
+    let later = rig.studio.sign(&later);
+    assert!(post(&mut rig, 1, &later));
+    // A command that has its turn, and waits for the module's last question.
+    let running = rig.studio.sign(&bound(&rig, 2, HERE));
+    assert!(post(&mut rig, 2, &running));
+    rig.pass(HOUR);
+    rig.core.set_idle(true);
+    rig.pass(1);
+    assert!(!rig.is_asked(1) && !rig.begin(2));
+    let expired = |number| (number, AckStatus::Failed, Some(Code::Expired), false);
+    let accepted = |number| (number, AckStatus::Accepted, None, false);
+    let mut told = told(&mut rig);
+    told.sort_by_key(|told| told.0);
+    assert_eq!(told, [accepted(1), expired(1), accepted(2), expired(2)]);
+}
+
+#[test]
+fn after_a_restart_a_key_that_ended_before_it_signs_nothing_that_is_posted() {
+    let mut rig = Rig::online();
+    // The keys of the test end half a year after its beginning; the device was connected once, before.
+    for _ in 0..200 {
+        rig.pass(24 * HOUR);
+    }
+    rig.power_cut(true);
+    let envelope = rig.studio.sign(&bound(&rig, 1, HERE));
+    assert!(!post(&mut rig, 1, &envelope), "an ended key is believed");
+    assert!(told(&mut rig).is_empty() && rig.asked.is_empty());
 }
 
 #[test]

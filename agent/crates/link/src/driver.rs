@@ -453,13 +453,20 @@ impl Driver {
                     self.status.send_modify(|status| status.refuse(code));
                 }
                 Effect::Alert(alert) => {
-                    tracing::error!(
-                        what = alert.as_str(),
-                        "Only an attack or a fault explains this."
-                    );
+                    let mut before = 0;
                     self.status.send_modify(|status| {
-                        *status.alerts.entry(alert.as_str()).or_default() += 1;
+                        let count = status.alerts.entry(alert.as_str()).or_default();
+                        before = *count;
+                        *count += 1;
                     });
+                    // Whoever repeats it does not fill the log: the first is told, then each hundredth.
+                    if before.is_multiple_of(100) {
+                        tracing::error!(
+                            what = alert.as_str(),
+                            before,
+                            "Only an attack or a fault explains this."
+                        );
+                    }
                 }
                 Effect::Answered(answered) => self.posters.answered(*answered),
                 Effect::TurnedAway(refusal) => self.hands.turned_away(&refusal),

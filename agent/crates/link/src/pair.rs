@@ -70,9 +70,6 @@ struct Answer {
     keyset: Value,
     spki_pins: Vec<Base64>,
     transports: Vec<Transport>,
-    /// What Studio speaks; the welcome says it too.
-    #[serde(default)]
-    schema_versions: Option<Vec<Semver>>,
 }
 
 /// The text that the device's signing key signs, to prove that it has it. Nothing else that it signs
@@ -122,6 +119,7 @@ async fn exchange(
         return Err(refused(status, &answer));
     }
     let value = protocol::parse(&answer).map_err(|error| PairError::Answer(error.to_string()))?;
+    speaks(&value)?;
     let answer: Answer =
         protocol::shape(&value).map_err(|error| PairError::Answer(error.to_string()))?;
     paired(identity, answer, clock)
@@ -214,6 +212,21 @@ fn refused(status: StatusCode, answer: &[u8]) -> PairError {
     }
 }
 
+/// Whether Studio speaks a version that the agent does. Looked at before the rest, which may have another
+/// form in another version; a Studio that does not say is judged by its welcome.
+fn speaks(answer: &Value) -> Result<(), PairError> {
+    let Some(theirs) = answer.get("schema_versions").filter(|of| !of.is_null()) else {
+        return Ok(());
+    };
+    let theirs: Vec<Semver> =
+        protocol::shape(theirs).map_err(|error| PairError::Answer(error.to_string()))?;
+    if negotiate(&theirs).is_some() {
+        return Ok(());
+    }
+    let theirs: Vec<String> = theirs.iter().take(8).map(Semver::to_string).collect();
+    Err(PairError::Versions(theirs.join(", ")))
+}
+
 /// Everything that the link will be built from is tried here, so that what cannot work is refused now and
 /// not when the device is in the field.
 fn paired(
@@ -222,12 +235,6 @@ fn paired(
     clock: Arc<dyn Clock>,
 ) -> Result<Pairing, PairError> {
     let wrong = |text: &str| PairError::Answer(text.to_owned());
-    if let Some(theirs) = answer.schema_versions
-        && negotiate(&theirs).is_none()
-    {
-        let theirs: Vec<String> = theirs.iter().take(8).map(Semver::to_string).collect();
-        return Err(PairError::Versions(theirs.join(", ")));
-    }
     if answer.root.tenant_id != answer.tenant_id {
         return Err(wrong("the root is another customer's"));
     }

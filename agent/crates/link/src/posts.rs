@@ -6,21 +6,22 @@
 use control::Answered;
 use protocol::{Code, HasCode, Nonce};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Posts that may wait for the driver.
-const QUEUE: usize = 16;
+/// Posts that may wait for the driver. It hardly ever has more than one to take.
+pub(crate) const QUEUE: usize = 16;
 
-/// Posts whose end is waited for at the same time.
+/// Posts whose end is waited for at the same time. Beyond it the oldest goes without.
 pub(crate) const WAITING: usize = 64;
 
 /// The first answer, or the nonce, comes in this time. Only a disk that keeps nothing takes longer.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// How long a nonce for posts counts.
+/// How long a nonce for posts counts. One that is given out has at least half of it left.
 pub(crate) const NONCE_LIFE: Duration = Duration::from_secs(600);
 
 /// Answers of one command: accepted, and its end.
@@ -33,7 +34,7 @@ pub enum PostError {
     #[error("the device does not believe what was posted")]
     Unbelieved,
     /// Too many wait.
-    #[error("too many posted commands are waited for")]
+    #[error("too many posted commands wait to be looked at")]
     Busy,
     /// Nothing was answered in time.
     #[error("the command was not taken up in time")]
@@ -80,21 +81,20 @@ pub(crate) enum Ask {
     Nonce(oneshot::Sender<PostNonce>),
 }
 
-/// The door. Cheap to clone.
-#[derive(Clone)]
-pub struct Posts {
-    asks: mpsc::Sender<Ask>,
-    asked: Arc<Mutex<mpsc::Receiver<Ask>>>,
-}
-
-impl Default for Posts {
-    fn default() -> Self {
-        let (asks, asked) = mpsc::channel(QUEUE);
-        Self {
-            asks,
-            asked: Arc::new(Mutex::new(asked)),
+impl Ask {
+    /// Whoever asked does not wait any more.
+    fn is_given_up(&self) -> bool {
+        match self {
+            Self::Command { answers, .. } => answers.is_closed(),
+            Self::Nonce(answer) => answer.is_closed(),
         }
     }
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Posts {
+    asked: Arc<(Mutex<VecDeque<Ask>>, Notify)>,
 }
 
 impl Posts {
@@ -106,11 +106,8 @@ impl Posts {
     pub async fn post(&self, envelope: Vec<u8>, patience: Duration) -> Result<Answered, PostError> {
         let until = Instant::now() + patience;
         let (answers, mut told) = mpsc::channel(ANSWERS);
-        let first = async {
-            let _gone = self.asks.send(Ask::Command { envelope, answers }).await;
-            told.recv().await
-        };
-        let first = timeout(FIRST, first).await.ok().flatten();
+        self.ask(Ask::Command { envelope, answers })?;
+        let first = timeout(FIRST, told.recv()).await.ok().flatten();
         let mut last = first.unwrap_or(Err(PostError::Late))?;
         while !last.ack.status.is_final() {
             match timeout_at(until, told.recv()).await {
@@ -125,24 +122,37 @@ impl Posts {
     /// What a command can be bound to that is posted here next.
     ///
     /// # Errors
-    /// [`PostError::Late`].
+    /// [`PostError::Late`], [`PostError::Busy`].
     pub async fn nonce(&self) -> Result<PostNonce, PostError> {
         let (answer, told) = oneshot::channel();
-        let asked = async {
-            let _gone = self.asks.send(Ask::Nonce(answer)).await;
-            told.await.ok()
-        };
-        let nonce = timeout(FIRST, asked).await.ok().flatten();
-        nonce.ok_or(PostError::Late)
+        self.ask(Ask::Nonce(answer))?;
+        let nonce = timeout(FIRST, told).await.ok();
+        nonce.and_then(Result::ok).ok_or(PostError::Late)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Ask>> {
+        self.asked.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), PostError> {
+        let mut queue = self.queue();
+        queue.retain(|ask| !ask.is_given_up());
+        if queue.len() >= QUEUE {
+            return Err(PostError::Busy);
+        }
+        queue.push_back(ask);
+        drop(queue);
+        self.asked.1.notify_one();
+        Ok(())
     }
 
     /// What is asked next. For one driver at a time; giving up loses nothing.
     pub(crate) async fn next(&self) -> Ask {
-        let mut asked = self.asked.lock().await;
-        match asked.recv().await {
-            Some(ask) => ask,
-            // It does not end while this door is there.
-            None => std::future::pending().await,
+        loop {
+            if let Some(ask) = self.queue().pop_front() {
+                return ask;
+            }
+            self.asked.1.notified().await;
         }
     }
 }

@@ -78,6 +78,7 @@ impl Core {
             syncing: BTreeSet::new(),
             next_batch: 1,
             alerted_at: None,
+            floored_at: 0,
             posted: BTreeMap::new(),
             posting: None,
         };
@@ -123,6 +124,7 @@ impl Core {
                 stage,
                 deferred: false,
                 restored: true,
+                void_ms: None,
                 given_up: None,
                 progress_at: None,
             },

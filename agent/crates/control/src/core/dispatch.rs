@@ -121,7 +121,7 @@ impl Core {
         else {
             return Turn::Wait;
         };
-        if now.is_past(entry.row.expires_at) {
+        if entry.is_over(now, boot_ms) {
             let problem = Code::Expired.with_message("it expired while it waited");
             return Turn::End(AckStatus::Failed, problem);
         }
@@ -313,7 +313,7 @@ impl Core {
             return (false, out);
         }
         let kept = command.keeps_targets().then(|| command.targets());
-        let refused = if now.is_past(entry.row.expires_at) {
+        let refused = if entry.is_over(now, boot_ms) {
             let problem = Code::Expired.with_message("it expired right before it began");
             Some((AckStatus::Failed, problem))
         } else if !self

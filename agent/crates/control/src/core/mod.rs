@@ -65,6 +65,10 @@ pub const RESTART_GRACE_MS: u64 = 5_000;
 /// A command is remembered at least so long after its end.
 const REMEMBER_MS: u64 = 60 * 60 * 1_000;
 
+/// How often it is stored that the time is not earlier: after a start without Studio, keys that ended before
+/// count for nothing.
+const FLOOR_EVERY_MS: u64 = 60 * 60 * 1_000;
+
 /// At most one event about attacks in so long.
 const ALERT_EVERY_MS: u64 = 60_000;
 
@@ -99,6 +103,9 @@ struct Entry {
     given_up: Option<Reason>,
     /// Last progress that was sent.
     progress_at: Option<u64>,
+    /// When it is over by the clock that counts from boot, where the time was not known as it came: it was
+    /// not signed later, so its life cannot last longer.
+    void_ms: Option<u64>,
 }
 
 /// Why a running command is asked to give up.
@@ -189,6 +196,8 @@ pub struct Core {
     syncing: BTreeSet<MessageId>,
     next_batch: u64,
     alerted_at: Option<u64>,
+    /// When it was stored last that the time is not earlier.
+    floored_at: u64,
     /// Commands that were posted at the device, by the number that each was given.
     posted: BTreeMap<u64, Posted>,
     /// The number of the one that is being looked at.
@@ -306,6 +315,9 @@ impl Core {
             self.release_hold(&target, boot_ms, &mut out);
         }
         let now = self.now(boot_ms);
+        if now.is_time && boot_ms.saturating_sub(self.floored_at) >= FLOOR_EVERY_MS {
+            self.store_floor(boot_ms);
+        }
         let over: Vec<MessageId> = self
             .entries
             .iter()
@@ -319,6 +331,12 @@ impl Core {
             self.rows.push(Row::Forget(id));
         }
         self.finish(boot_ms, out)
+    }
+
+    /// Stores that the time is not earlier than now.
+    fn store_floor(&mut self, boot_ms: u64) {
+        self.floored_at = boot_ms;
+        self.rows.push(Row::Floor(self.time.floor(boot_ms)));
     }
 
     /// What every input ends with: what can begin begins, and what is to be kept is written.
@@ -586,6 +604,13 @@ impl Core {
             context,
         };
         self.tell(&event, None, boot_ms, out);
+    }
+}
+
+impl Entry {
+    /// Whether its life is over.
+    fn is_over(&self, now: Moment, boot_ms: u64) -> bool {
+        now.is_past(self.row.expires_at) || self.void_ms.is_some_and(|void| boot_ms >= void)
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Posted {
 }
 
 impl Core {
-    /// An envelope is posted that should hold a command. `nonce` is the one that such a command may be
+    /// An envelope is posted that should hold a command. `nonces` are those that such a command may be
     /// bound to, `number` names it in [`Effect::Answered`]. Says whether it is of somebody whom the device
     /// believes: then at least one answer follows, with these effects or once it is durable. Nobody else is
     /// told anything.
@@ -24,13 +24,13 @@ impl Core {
         &mut self,
         number: u64,
         envelope: &[u8],
-        nonce: Option<&Nonce>,
+        nonces: &[Nonce],
         boot_ms: u64,
     ) -> (bool, Vec<Effect>) {
         let mut out = Vec::new();
         let reader = Reader {
             now: self.now(boot_ms),
-            nonce,
+            nonces,
         };
         let verified = verify::command(envelope, &self.trust, &reader);
         let id = match &verified {

@@ -18,7 +18,7 @@ impl Core {
         let mut out = Vec::new();
         let reader = Reader {
             now: self.now(boot_ms),
-            nonce: self.nonce.as_ref(),
+            nonces: self.nonce.as_slice(),
         };
         let verified = verify::command(envelope, &self.trust, &reader);
         self.judge(verified, boot_ms, &mut out);
@@ -43,6 +43,7 @@ impl Core {
                 let mut turned_away = TurnedAway {
                     code: refusal.error.code(),
                     about: None,
+                    is_posted: self.posting.is_some(),
                     read: None,
                 };
                 if let Some(about) = refusal.about {
@@ -116,6 +117,8 @@ impl Core {
             }
             _ => None,
         };
+        let life = message.expires_at.since(message.timestamp);
+        let void_ms = (!now.is_time).then(|| boot_ms.saturating_add(life));
         let id = message.message_id.clone();
         let row = CommandRow {
             message_id: id.clone(),
@@ -141,6 +144,7 @@ impl Core {
                 stage: Stage::Arriving,
                 deferred: false,
                 restored: false,
+                void_ms,
                 given_up: None,
                 progress_at: None,
             },
@@ -164,8 +168,8 @@ impl Core {
         self.keep(Kind::Ack, Some(message.correlation_id.clone()), ack, now);
     }
 
-    /// Whether the device would know the command if it had done it. One that is bound to this connection
-    /// cannot be older than that.
+    /// Whether the device would know the command if it had done it. One that is bound to this connection, or
+    /// to a nonce for posts, cannot be older than that.
     fn would_remember(&self, message: &CommandMessage) -> bool {
         message.session_nonce.is_some()
             || match self.memory {
@@ -306,6 +310,7 @@ impl Core {
         out.push(Effect::TurnedAway(Box::new(TurnedAway {
             code: problem.code,
             about: Some((id.clone(), correlation.clone())),
+            is_posted: self.posting.is_some(),
             read: Some((kind, verified.signer().clone())),
         })));
         self.refuse(id, correlation, problem, now, out);

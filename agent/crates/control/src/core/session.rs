@@ -43,7 +43,7 @@ impl Core {
     ) -> Result<(Welcome, Vec<Effect>), VerifyError> {
         let reader = Reader {
             now: self.now(boot_ms),
-            nonce: self.nonce.as_ref(),
+            nonces: self.nonce.as_slice(),
         };
         let welcome = verify::welcome(envelope, &self.trust, &reader)?
             .into_inner()
@@ -55,7 +55,7 @@ impl Core {
         self.schema_version = agreed;
         self.flags = self.base_flags.clone().overlaid(&welcome.feature_flags);
         self.time = self.time.with_signed(welcome.server_time, boot_ms);
-        self.rows.push(Row::Floor(self.time.floor(boot_ms)));
+        self.store_floor(boot_ms);
         if self.memory == Memory::Lost {
             // Who signs commands may have a clock that is so much ahead of the one that was told here.
             self.memory = Memory::Since(self.now(boot_ms).at.plus(SKEW_MS));
@@ -130,7 +130,7 @@ impl Core {
     pub fn receipted(&mut self, envelope: &[u8], boot_ms: u64) -> Vec<Effect> {
         let reader = Reader {
             now: self.now(boot_ms),
-            nonce: self.nonce.as_ref(),
+            nonces: self.nonce.as_slice(),
         };
         let mut out = Vec::new();
         match verify::receipt(envelope, &self.trust, &reader) {

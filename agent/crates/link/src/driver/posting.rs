@@ -1,6 +1,6 @@
 //! The driver's part in commands that are posted at the device.
 //!
-//! Owns who waits for which, and the nonce that such commands can be bound to.
+//! Owns who waits for which, and the nonces that such commands can be bound to.
 
 use super::Driver;
 use crate::identity::random_hex;
@@ -15,17 +15,11 @@ use std::time::Duration;
 pub(crate) struct Posters {
     next: u64,
     waiting: BTreeMap<u64, Answers>,
-    /// And until when it counts, in milliseconds since boot.
-    nonce: Option<(Nonce, u64)>,
+    /// And until when each counts, in milliseconds since boot; the newest is the last.
+    nonces: Vec<(Nonce, u64)>,
 }
 
 impl Posters {
-    /// The nonce, while it counts.
-    fn nonce(&self, now: u64) -> Option<&Nonce> {
-        let (nonce, until) = self.nonce.as_ref()?;
-        (now < *until).then_some(nonce)
-    }
-
     pub(super) fn answered(&mut self, answered: Answered) {
         let (number, is_final) = (answered.number, answered.ack.status.is_final());
         if let Some(answers) = self.waiting.get(&number) {
@@ -41,6 +35,7 @@ impl Posters {
 impl Driver {
     pub(super) fn asked(&mut self, ask: Ask) -> Vec<Effect> {
         let now = self.boot_ms();
+        self.posters.nonces.retain(|(_, until)| now < *until);
         match ask {
             Ask::Command { envelope, answers } => self.posted(&envelope, answers, now),
             Ask::Nonce(answer) => {
@@ -56,32 +51,37 @@ impl Driver {
         if answers.is_closed() {
             return Vec::new();
         }
-        let posters = &mut self.posters;
-        if posters.waiting.len() >= WAITING {
-            let _gone = answers.try_send(Err(PostError::Busy));
-            return Vec::new();
-        }
-        posters.next += 1;
-        let number = posters.next;
+        self.posters.next += 1;
+        let number = self.posters.next;
+        let nonces = self.posters.nonces.iter();
+        let nonces: Vec<Nonce> = nonces.map(|(nonce, _)| nonce.clone()).collect();
         self.core.set_idle(self.hands.is_idle());
-        let (is_believed, effects) = self.core.post(number, envelope, posters.nonce(now), now);
-        if is_believed {
-            posters.waiting.insert(number, answers);
-        } else {
+        let (is_believed, effects) = self.core.post(number, envelope, &nonces, now);
+        if !is_believed {
             let _gone = answers.try_send(Err(PostError::Unbelieved));
+            return effects;
         }
+        // Nobody who waits keeps a command out, an emergency stop least of all.
+        if self.posters.waiting.len() >= WAITING
+            && let Some((oldest, _)) = self.posters.waiting.pop_first()
+        {
+            self.core.poster_gone(oldest);
+        }
+        self.posters.waiting.insert(number, answers);
         effects
     }
 
-    /// The nonce that counts, or a new one. Nothing where there is no randomness.
+    /// A nonce that counts for a while. Nothing where there is no randomness.
     fn nonce(&mut self, now: u64) -> Option<PostNonce> {
-        if self.posters.nonce(now).is_none() {
+        let life = u64::try_from(NONCE_LIFE.as_millis()).unwrap_or(u64::MAX);
+        let lasts = |(_, until): &(Nonce, u64)| until.saturating_sub(now) >= life / 2;
+        if !self.posters.nonces.last().is_some_and(lasts) {
             let nonce = random_hex().inspect_err(|error| tracing::error!(%error, "No nonce."));
             let nonce = Nonce::parse(nonce.ok()?).expect("32 hex digits");
-            let life = u64::try_from(NONCE_LIFE.as_millis()).unwrap_or(u64::MAX);
-            self.posters.nonce = Some((nonce, now.saturating_add(life)));
+            let until = now.saturating_add(life);
+            self.posters.nonces.push((nonce, until));
         }
-        let (nonce, until) = self.posters.nonce.clone()?;
+        let (nonce, until) = self.posters.nonces.last()?.clone();
         let lives = Duration::from_millis(until.saturating_sub(now));
         Some(PostNonce { nonce, lives })
     }

@@ -99,10 +99,14 @@ impl HasCode for PairError {
             Self::Refused { code, .. } => match of_studio(code) {
                 Code::PairAlreadyPaired => "Remove the device in Studio first, then pair it anew.",
                 Code::RateLimited => "Wait some minutes, then try again.",
-                Code::VersionUnsupported => "Install the newest agent, then pair again.",
+                Code::VersionUnsupported => {
+                    "Install the newest agent, or ask Studio's support which versions go together; then pair again with a new token."
+                }
                 other => other.remediation(),
             },
-            Self::Versions(_) => "Install the newest agent, then pair again.",
+            Self::Versions(_) => {
+                "Install the newest agent, or ask Studio's support which versions go together; then pair again with a new token."
+            }
             Self::Answer(_) | Self::Identity(IdentityError::Trust(_)) => {
                 "Try again; if it stays so, ask Studio's support with the log."
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::studio::{NOW, Studio, at};
-use protocol::Kind;
+use protocol::{Code, HasCode, Kind};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -80,19 +80,19 @@ fn a_good_answer_is_a_pairing_also_with_a_chain_of_its_own() {
 }
 
 #[test]
-fn a_studio_that_speaks_another_version_is_told_apart_before_anything_is_kept() {
-    let mut case = case();
-    for (theirs, is_good) in [
-        (json!(["1.0"]), true),
-        (json!(["2.0", "1.7"]), true),
-        (json!(["2.0"]), false),
-        (json!([]), false),
-        (Value::Null, true),
+fn a_studio_that_speaks_another_version_is_told_apart_whatever_else_it_says() {
+    for (theirs, code) in [
+        (json!(["1.0"]), None),
+        (json!(["2.0", "1.7"]), None),
+        (json!(["2.0"]), Some(Code::VersionUnsupported)),
+        (json!([]), Some(Code::VersionUnsupported)),
+        (json!("1.0"), Some(Code::StudioRefused)),
+        (Value::Null, None),
     ] {
-        case.answer["schema_versions"] = theirs.clone();
-        let judged = case.judged();
-        assert_eq!(judged.is_ok(), is_good, "{theirs}: {:?}", judged.err());
+        let judged = speaks(&json!({ "schema_versions": theirs, "root": "of another form" }));
+        assert_eq!(judged.err().map(|error| error.code()), code, "{theirs}");
     }
+    assert!(speaks(&json!({})).is_ok());
 }
 
 #[test]
