@@ -198,10 +198,12 @@ impl Stage {
             |heard: &&Heard| heard.kind == Kind::Ack && heard.payload["duplicate"] != true;
         let told: Vec<&Heard> = heard.iter().filter(is_answer).collect();
         assert_eq!(told.len(), of_it.len(), "{heard:?}");
+        let mut latest = 0;
         for (row, ack) in of_it.iter().zip(told) {
             assert_eq!(ack.payload["status"], row["outcome"], "{heard:?}");
-            let _ms = promptly(kind, row["at"].as_str().unwrap(), ack);
+            latest = latest.max(promptly(kind, row["at"].as_str().unwrap(), ack));
         }
+        report(&format!("{kind}, ms from its row to Studio"), latest);
         if kind != "HEALTH_REQUEST" {
             let told = self.studio.wait_heard(0, LONG, |heard| {
                 heard.kind == Kind::Event && heard.correlation_id == sent.correlation_id
@@ -210,7 +212,8 @@ impl Stage {
             let told = told.unwrap_or_else(|| panic!("no event of {kind}: {:?}", heard()));
             let happened = told.payload["context"]["at"].as_str();
             let happened = happened.or_else(|| of_it[0]["at"].as_str());
-            let _ms = promptly(kind, happened.unwrap(), &told);
+            let took = promptly(kind, happened.unwrap(), &told);
+            report(&format!("{kind}, ms from the event to Studio"), took);
         }
         let end = acks.iter().find_map(|ack| ack.result.clone());
         end.unwrap_or_default()

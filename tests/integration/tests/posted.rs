@@ -15,79 +15,63 @@ use integration::report;
 use protocol::AckStatus;
 use sandbox::Way;
 use serde_json::{Value, json};
+use std::time::Instant;
 
-/// Posts an envelope; gives the answer.
+/// Posts an envelope as it is; gives the answer.
 fn post(stage: &Stage, envelope: &[u8], wait_s: u32) -> Reply {
     let path = format!("/api/commands?wait_s={wait_s}");
-    let envelope = serde_json::from_slice(envelope).unwrap();
-    stage.agent.api().call("POST", &path, Some(&envelope))
+    let reply = stage
+        .agent
+        .api()
+        .try_call("POST", &path, Some(envelope.to_vec()));
+    reply.unwrap_or_else(|| panic!("no answer: {}", stage.agent.log()))
 }
 
 fn execute(mode: &str) -> Value {
     json!({ "timeline_id": "bars", "execution_mode": mode })
 }
 
-impl Posting<'_> {
-    /// Signs and posts a command; gives its message id.
-    #[track_caller]
-    fn done(&mut self, kind: &str, payload: &Value, nonce: Option<&str>) -> Value {
-        let (studio, device) = (&self.stage.studio, &self.stage.device);
-        let envelope = studio.sign_bound(device, kind, payload, nonce);
-        let began = std::time::Instant::now();
-        let reply = post(self.stage, &envelope, 60);
-        assert_eq!(reply.status, 200, "{kind}: {}", reply.text);
-        assert_eq!(reply.json["status"], "completed", "{}", reply.text);
-        assert_eq!(reply.json["duplicate"], false, "{}", reply.text);
-        let signed = reply.json["envelope"]["payloadType"].as_str().unwrap();
-        assert_eq!(signed, "application/vnd.vistter.ack.v1+json");
-        report(
-            &format!("{kind} by a post, ms to its end"),
-            began.elapsed().as_millis(),
-        );
-        let id = reply.json["message_id"].as_str().unwrap().to_owned();
-        self.ids.push(id);
-        self.envelopes.push(envelope);
-        reply.json
-    }
-}
-
-/// What was posted and came true.
-struct Posting<'a> {
-    stage: &'a Stage,
-    ids: Vec<String>,
-    envelopes: Vec<Vec<u8>>,
+/// Signs and posts a command that comes true; gives the envelope and the answer.
+#[track_caller]
+fn done(stage: &Stage, mode: &str, nonce: Option<&str>) -> (Vec<u8>, Value) {
+    let kind = "TIMELINE_EXECUTE";
+    let envelope = stage
+        .studio
+        .sign_bound(&stage.device, kind, &execute(mode), nonce);
+    let began = Instant::now();
+    let reply = post(stage, &envelope, 60);
+    assert_eq!(reply.status, 200, "{mode}: {}", reply.text);
+    assert_eq!(reply.json["status"], "completed", "{}", reply.text);
+    assert_eq!(reply.json["duplicate"], false, "{}", reply.text);
+    let signed = &reply.json["envelope"]["payloadType"];
+    assert_eq!(signed, "application/vnd.vistter.ack.v1+json");
+    let took = began.elapsed().as_millis();
+    report(&format!("{mode} by a post, ms to its end"), took);
+    (envelope, reply.json)
 }
 
 #[test]
 fn a_signed_command_is_obeyed_at_the_device_with_and_without_studio() {
     let mut stage = stage(&[Way::Socket]);
     stage.show_bars();
-    let (ids, envelopes) = {
-        let mut posting = Posting {
-            stage: &stage,
-            ids: Vec::new(),
-            envelopes: Vec::new(),
-        };
-        let paused = posting.done("TIMELINE_EXECUTE", &execute("pause"), None);
-        assert_eq!(stage.agent.status()["paused"], true);
-        let audit = stage.agent.api().get("/api/audit?limit=50").ok();
-        let of_it = audit["entries"].as_array().unwrap().iter();
-        let of_it = of_it.filter(|row| row["correlation_id"] == paused["correlation_id"]);
-        let outcomes: Vec<&Value> = of_it.map(|row| &row["outcome"]).collect();
-        assert_eq!(outcomes, ["completed", "accepted"], "{audit}");
+    let (envelope, paused) = done(&stage, "pause", None);
+    assert_eq!(stage.agent.status()["paused"], true);
+    let audit = stage.agent.api().get("/api/audit?limit=50").ok();
+    let of_it = audit["entries"].as_array().unwrap().iter();
+    let of_it = of_it.filter(|row| row["correlation_id"] == paused["correlation_id"]);
+    let outcomes: Vec<&Value> = of_it.map(|row| &row["outcome"]).collect();
+    assert_eq!(outcomes, ["completed", "accepted"], "{audit}");
 
-        // Nothing comes through from here on.
-        stage.studio.refuse_connections(true);
-        assert!(stage.studio.cut(&stage.device));
-        assert!(stage.studio.wait_offline(&stage.device, LONG));
-        let _ = posting.done("TIMELINE_EXECUTE", &execute("resume"), None);
-        assert_eq!(stage.agent.status()["paused"], false);
-        (posting.ids, posting.envelopes)
-    };
+    // Nothing comes through from here on.
+    stage.studio.refuse_connections(true);
+    assert!(stage.studio.cut(&stage.device));
+    assert!(stage.studio.wait_offline(&stage.device, LONG));
+    let (_, resumed) = done(&stage, "resume", None);
+    assert_eq!(stage.agent.status()["paused"], false);
 
     // The same again says how it stands, and nothing is done.
     let carried_out = stage.count("carried_out");
-    let again = post(&stage, &envelopes[0], 0);
+    let again = post(&stage, &envelope, 0);
     assert_eq!(
         (again.status, &again.json["duplicate"]),
         (200, &json!(true)),
@@ -100,9 +84,8 @@ fn a_signed_command_is_obeyed_at_the_device_with_and_without_studio() {
     // Of nobody else's is anything told.
     let stop = json!({ "scope": "all", "reason": "forged" });
     let forged = stage.studio.command(&stage.device, "EMERGENCY_STOP", &stop);
-    let other = json!({ "device_id": "somebody-else" });
     let mut elsewhere = forged.clone();
-    elsewhere["device_id"] = other["device_id"].clone();
+    elsewhere["device_id"] = "somebody-else".into();
     for envelope in [
         stage.studio.sign_as_stranger(&forged),
         stage.studio.sign_by_session_key(&forged),
@@ -124,8 +107,8 @@ fn a_signed_command_is_obeyed_at_the_device_with_and_without_studio() {
     // After a restart without Studio the device knows no time, and gives a nonce in its place.
     stage.agent.kill();
     stage.agent.start_again();
-    let resumed = until(LONG, || stage.agent.status()["mode"] == "preview");
-    assert!(resumed, "{}", stage.agent.log());
+    let runs = until(LONG, || stage.agent.status()["mode"] == "preview");
+    assert!(runs, "{}", stage.agent.log());
     let unbound = stage
         .studio
         .command(&stage.device, "TIMELINE_EXECUTE", &execute("stop"));
@@ -140,19 +123,14 @@ fn a_signed_command_is_obeyed_at_the_device_with_and_without_studio() {
     let lives = nonce["expires_in_s"].as_u64().unwrap();
     assert!((1..=600).contains(&lives), "{nonce}");
     let nonce = nonce["session_nonce"].as_str().unwrap().to_owned();
-    let mut posting = Posting {
-        stage: &stage,
-        ids,
-        envelopes,
-    };
-    let _ = posting.done("TIMELINE_EXECUTE", &execute("stop"), Some(&nonce));
+    let (_, stopped) = done(&stage, "stop", Some(&nonce));
     assert_eq!(stage.agent.status()["mode"], "idle");
 
     // Studio comes back and hears of all of them, once and in order.
-    let ids = posting.ids;
     stage.studio.refuse_connections(false);
     stage.comes_by("wss");
-    for id in &ids {
+    for posted in [&paused, &resumed, &stopped] {
+        let id = posted["message_id"].as_str().unwrap();
         let acks = stage.studio.wait_end(id, LONG);
         let words: Vec<AckStatus> = acks.iter().map(|ack| ack.status).collect();
         assert_eq!(

@@ -709,10 +709,8 @@ impl Studio {
     /// credentials; `None` when it is no request.
     #[must_use]
     pub fn certified(&self, device: &str, csr_pem: &str) -> Option<Value> {
-        let certificate =
-            self.shared
-                .authority
-                .for_device(csr_pem, device, self.shared.state().life)?;
+        let life = self.shared.state().life;
+        let certificate = self.shared.authority.for_device(csr_pem, device, life)?;
         let pins = self.shared.authority.pins();
         Some(json!({ "step": "install", "client_cert_pem": certificate, "spki_pins": pins }))
     }
